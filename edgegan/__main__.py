@@ -1,0 +1,5 @@
+"""``python -m edgegan``."""
+
+from edgegan.cli import main
+
+main()

@@ -1,0 +1,248 @@
+"""The bundle: a folder that can be shipped, and the proof that it is whole.
+
+manifest.json          what is in it: every file with its size and SHA-256, inputs, output, target
+model.onnx             the quantized model
+reference/float.onnx   the original float model, reference/lowered.onnx the rewritten one:
+what `benchmark` times against; not for the device
+golden/                inputs, the engine's images and the float images, to check a port
+recipe.resolved.yaml   how it was made
+report.json            every check with its verdict
+LICENSE                terms of the weights
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError
+
+from edgegan.cache import file_digest
+from edgegan.errors import BundleError, EdgeganError, OutputExistsError
+from edgegan.generators.contract import ImageSpec, InputSpec
+from edgegan.schema import Strict
+
+MANIFEST = "manifest.json"
+_HASH = r"^[0-9a-f]{64}$"
+
+
+class FileEntry(Strict):
+    """A file of the bundle."""
+
+    bytes: Annotated[int, Field(ge=0)]
+    sha256: Annotated[str, Field(pattern=_HASH)]
+
+
+class TargetEntry(Strict):
+    """What a target executes, and what its parity was proven with.
+
+    Attributes:
+        name, runtime, grid: see ``edgegan.targets``.
+        model: path in the bundle.
+        int8_mac_share: MACs in int8 as a share of all.
+        proven_with: versions and CPU flags that the checks were run with.
+
+    """
+
+    name: str
+    runtime: str
+    grid: str
+    model: str
+    opset: int
+    int8_mac_share: float
+    proven_with: dict[str, Any]
+
+
+class Manifest(Strict):
+    """``manifest.json``."""
+
+    schema_: Annotated[Literal["edgegan.bundle/1"], Field(alias="schema")]
+    name: str
+    edgegan: str
+    license: str
+    inputs: Annotated[tuple[InputSpec, ...], Field(min_length=1)]
+    output: ImageSpec
+    output_shape: tuple[int, ...]
+    layout: Literal["NCHW"] = "NCHW"
+    golden_seed: int
+    recipe_sha256: Annotated[str, Field(pattern=_HASH)]
+    references: dict[str, str]
+    golden: dict[str, str]
+    targets: Annotated[tuple[TargetEntry, ...], Field(min_length=1)]
+    files: dict[str, FileEntry]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle on disk.
+
+    Attributes:
+        folder: where it lies.
+        manifest: as read; paths in it have been checked to stay inside the folder.
+
+    """
+
+    folder: Path
+    manifest: Manifest
+
+    def path(self, name: str) -> Path:
+        """Absolute path of one of the manifest's files.
+
+        Raises:
+            BundleError: if the manifest does not list it.
+
+        """
+        if name not in self.manifest.files:
+            raise BundleError(f"{self.folder}: the manifest lists no file {name!r}.")
+        return self.folder / name
+
+    def golden(self, which: str) -> dict[str, NDArray[np.float32]]:
+        """Arrays of ``inputs`` or ``outputs``, by name."""
+        if which not in self.manifest.golden:
+            raise BundleError(f"{self.folder}: the manifest names no golden {which}.")
+        path = self.path(self.manifest.golden[which])
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                return {name: data[name] for name in data.files}
+        except (OSError, ValueError, EOFError, KeyError) as error:
+            raise BundleError(f"{path} cannot be read ({error}).") from None
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """Read a bundle's manifest.
+
+    Raises:
+        BundleError: if there is none, it is damaged, or a path in it leaves the bundle.
+
+    """
+    path = folder / MANIFEST
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        manifest = Manifest.model_validate(data)
+    except FileNotFoundError:
+        raise BundleError(f"{folder} is not a bundle: it has no {MANIFEST}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BundleError(f"{path} cannot be read: {error}.") from None
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in fault["loc"])
+        raise BundleError(f"{path}: {where}: {fault['msg']}.") from None
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{path} is not valid JSON: {error}.") from None
+    for name in manifest.files:
+        _check_inside(folder, name)
+    return Bundle(folder, manifest)
+
+
+def _check_inside(folder: Path, name: str) -> None:
+    parts = PurePosixPath(name).parts
+    bad = not parts or name.startswith("/") or "\\" in name or "\0" in name or ".." in parts
+    if bad or not (folder / name).resolve().is_relative_to(folder.resolve()):
+        raise BundleError(f"{folder / MANIFEST} names {name!r}, which lies outside the bundle.")
+
+
+def damaged_files(bundle: Bundle) -> list[str]:
+    """One sentence for each file that is missing, changed, or not in the manifest."""
+    faults = []
+    for name, entry in bundle.manifest.files.items():
+        path = bundle.folder / name
+        if not path.is_file():
+            faults.append(f"{name} is missing")
+        elif path.stat().st_size != entry.bytes:
+            faults.append(f"{name} has {path.stat().st_size} bytes, not {entry.bytes}")
+        elif file_digest(path) != entry.sha256:
+            faults.append(f"{name} has changed: its SHA-256 differs")
+    known = {*bundle.manifest.files, MANIFEST}
+    for path in sorted(bundle.folder.rglob("*")):
+        name = path.relative_to(bundle.folder).as_posix()
+        if path.is_file() and name not in known:
+            faults.append(f"{name} is not in the manifest")
+    return faults
+
+
+def list_files(folder: Path) -> dict[str, FileEntry]:
+    """Size and SHA-256 of every file below ``folder``."""
+    return {
+        path.relative_to(folder).as_posix(): FileEntry(
+            bytes=path.stat().st_size, sha256=file_digest(path)
+        )
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def save_golden(path: Path, arrays: dict[str, NDArray[np.float32]]) -> None:
+    """Write arrays as .npz (the same bytes for the same arrays)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, allow_pickle=False, **arrays)
+
+
+def check_output(output: Path, overwrite: bool) -> None:
+    """Refuse an output that is there already.
+
+    Raises:
+        OutputExistsError: without ``overwrite``; and always if it is not a bundle.
+
+    """
+    if not output.exists() and not output.is_symlink():
+        return
+    if not overwrite:
+        raise OutputExistsError(f"{output} exists; choose another folder or give --overwrite.")
+    if not (output / MANIFEST).is_file() and (not output.is_dir() or any(output.iterdir())):
+        raise OutputExistsError(f"{output} is not a bundle, so --overwrite does not replace it.")
+
+
+@contextmanager
+def atomic_folder(output: Path, overwrite: bool) -> Iterator[Path]:
+    """A temporary folder beside ``output`` that takes its name when the block ends without error.
+
+    Raises:
+        OutputExistsError: see ``check_output``.
+        EdgeganError: if the place cannot be written.
+
+    """
+    check_output(output, overwrite)
+    partial = _partial_folder(output)
+    try:
+        yield partial
+        partial.chmod(0o755)
+        check_output(output, overwrite)
+        if output.exists():
+            old = partial.with_name(partial.name + "-old")
+            os.rename(output, old)
+            os.rename(partial, output)
+            shutil.rmtree(old)
+        else:
+            os.rename(partial, output)
+    except OSError as error:
+        raise EdgeganError(
+            f"the bundle {output} cannot be written ({error.strerror or error}); free some space or "
+            "choose another output folder."
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _partial_folder(output: Path) -> Path:
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f".{output.name}.partial-", dir=output.parent))
+    except OSError as error:
+        raise EdgeganError(
+            f"{output.parent} cannot be written ({error.strerror}); choose another output folder."
+        ) from None
+
+
+def text_digest(text: str) -> str:
+    """SHA-256 of a text in UTF-8."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Checks: measured values held against limits, each with a verdict."""

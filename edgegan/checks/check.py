@@ -1,0 +1,115 @@
+"""A check: a name, a value, perhaps a limit, and the verdict that follows from them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from pydantic import model_validator
+
+from edgegan.latency.confidence import Estimate
+from edgegan.schema import Strict
+
+
+class Verdict(StrEnum):
+    """``reported`` has no limit; ``inconclusive`` was too noisy, or cannot be judged on this machine."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    REPORTED = "reported"
+
+
+class Limit(Strict):
+    """The range that a value must lie in, ends included."""
+
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _some_end(self) -> Limit:
+        if self.min is None and self.max is None:
+            raise ValueError("must have min or max")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("min must not be above max")
+        return self
+
+    def holds(self, value: float) -> bool:
+        """Whether ``value`` is within; NaN never is."""
+        if math.isnan(value):
+            return False
+        above = self.min is None or value >= self.min
+        return above and (self.max is None or value <= self.max)
+
+    def __str__(self) -> str:
+        ends = []
+        if self.min is not None:
+            ends.append(f">= {self.min:g}")
+        if self.max is not None:
+            ends.append(f"<= {self.max:g}")
+        return " and ".join(ends)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of a report.
+
+    Attributes:
+        name: e.g. ``parity.max_lsb``.
+        target: which target it was measured on.
+        value: the measured number.
+        limit: what it was held against, if anything.
+        verdict: the result.
+        detail: how it was measured (samples, seed, feature network), or why it is inconclusive.
+        interval: 95 % confidence interval, for noisy values.
+
+    """
+
+    name: str
+    target: str
+    value: float
+    limit: Limit | None
+    verdict: Verdict
+    detail: str = ""
+    interval: tuple[float, float] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Infinite values become null: JSON has no infinity."""
+        result: dict[str, Any] = {
+            "name": self.name,
+            "target": self.target,
+            "value": self.value if math.isfinite(self.value) else None,
+            "limit": self.limit.model_dump(exclude_none=True) if self.limit else None,
+            "verdict": str(self.verdict),
+            "detail": self.detail,
+        }
+        if self.interval is not None:
+            result["interval"] = list(self.interval)
+        return result
+
+
+def judge(value: float, limit: Limit | None) -> Verdict:
+    """Verdict on an exact value."""
+    if limit is None:
+        return Verdict.REPORTED
+    return Verdict.PASS if limit.holds(value) else Verdict.FAIL
+
+
+def judge_estimate(estimate: Estimate, limit: Limit | None) -> Verdict:
+    """Verdict on a noisy value: the whole interval must lie on one side of the limit."""
+    if limit is None:
+        return Verdict.REPORTED
+    verdicts = {limit.holds(end) for end in (estimate.low, estimate.high)}
+    if verdicts == {True, False}:
+        return Verdict.INCONCLUSIVE
+    return Verdict.PASS if verdicts == {True} and limit.holds(estimate.value) else Verdict.FAIL
+
+
+def overall(verdicts: list[Verdict]) -> Verdict:
+    """The worst: fail, then inconclusive, then pass."""
+    for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
+        if verdict in verdicts:
+            return verdict
+    return Verdict.PASS

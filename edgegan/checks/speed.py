@@ -1,0 +1,70 @@
+"""Latency of a model against its float originals, measured interleaved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgegan.generators import latents
+from edgegan.generators.contract import InputSpec
+from edgegan.latency.confidence import Estimate, ratio_estimate
+from edgegan.latency.measure import Effort, Timing, measure
+from edgegan.runtimes.base import Runtime
+
+QUANTIZED, FLOAT, LOWERED = "quantized", "float", "lowered"
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Timings of one batch size and thread count.
+
+    Attributes:
+        timings: by model (``quantized``, ``float``: the original graph, ``lowered``: the rewritten
+            float graph).
+        ratio, ratio_lowered: p50 of ``float`` and of ``lowered`` over p50 of ``quantized``.
+
+    """
+
+    timings: dict[str, Timing]
+    ratio: Estimate
+    ratio_lowered: Estimate
+    threads: int
+    batch: int
+
+
+def measure_speed(
+    models: dict[str, Path],
+    inputs: tuple[InputSpec, ...],
+    runtime: Runtime,
+    threads: int = 1,
+    batch: int = 1,
+    effort: Effort | None = None,
+    seed: int = 0,
+) -> Speed:
+    """Time ``models`` (keys ``quantized``, ``float``, ``lowered``) on the same seeded inputs."""
+    feed = {i.name: latents.sample(i.law, i.shape, batch, seed, i.name) for i in inputs}
+    calls = {}
+    for name, path in models.items():
+        engine = runtime.load(path, threads)
+        calls[name] = lambda engine=engine: engine.run(feed)
+    timings = measure(calls, effort or Effort())
+    quantized = timings[QUANTIZED]
+    return Speed(
+        timings=timings,
+        ratio=ratio_estimate(timings[FLOAT], quantized),
+        ratio_lowered=ratio_estimate(timings[LOWERED], quantized),
+        threads=threads,
+        batch=batch,
+    )
+
+
+def spread_note(speed: Speed) -> str:
+    """How it was measured, for a check's detail."""
+    runs = len(speed.timings[QUANTIZED].milliseconds)
+    p50 = float(np.median(speed.timings[QUANTIZED].milliseconds))
+    return (
+        f"{speed.threads} thread{'s' if speed.threads > 1 else ''}, batch {speed.batch}, {runs} "
+        f"interleaved runs, quantized p50 {p50:.3f} ms"
+    )

@@ -1,0 +1,278 @@
+"""The command line: parses, calls, prints. Exit codes: see ``edgegan.errors``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgegan import __version__, terminal
+from edgegan.benchmark import SCHEMA as BENCHMARK_SCHEMA
+from edgegan.benchmark import Gates, benchmark
+from edgegan.cache import StageCache, default_cache_folder
+from edgegan.card import load_card
+from edgegan.checks.check import Verdict, overall
+from edgegan.datasets.catalogue import find_source
+from edgegan.doctor import as_json as doctor_json
+from edgegan.doctor import diagnose
+from edgegan.errors import (
+    EXIT_FAILURE,
+    EXIT_GATE,
+    EXIT_OK,
+    EdgeganError,
+    UnavailableError,
+    UsageError,
+)
+from edgegan.inspection import inspect
+from edgegan.latency.baseline import read_baseline, write_baseline
+from edgegan.latency.environment import environment
+from edgegan.latency.measure import Effort
+from edgegan.pipeline import export as run_export
+from edgegan.recipe import load_recipe
+from edgegan.resources import model_names, resource_folder
+from edgegan.verification import verify
+
+app = typer.Typer(
+    help="Takes trained GAN generators to edge runtimes, and proves that they arrived.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+zoo = typer.Typer(help="The models that ship with edgegan.", no_args_is_help=True)
+app.add_typer(zoo, name="zoo")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"edgegan {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of edgegan itself."""
+
+
+@app.command()
+def export(
+    recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a shipped recipe.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the bundle.")],
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace a bundle that is there.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Quantize a generator and write a bundle.
+
+    Example: edgegan export fashion-dcgan-w8a8 -o out/fashion-dcgan
+    """
+    loaded, folder = load_recipe(recipe, tuple(overrides or ()))
+    cache = StageCache(default_cache_folder())
+    with terminal.pipeline_progress(quiet) as listen:
+        result = run_export(loaded, folder, output, cache, listen, overwrite)
+    verdict = overall([check.verdict for check in result.checks])
+    if json:
+        terminal.print_json(result.report | {"bundle": str(result.bundle), "verdict": str(verdict)})
+    else:
+        terminal.print_checks(result.checks)
+    gates = sum(check.limit is not None for check in result.checks)
+    why = terminal.explain(result.checks, f"{gates} gates hold; the bundle is {result.bundle}")
+    terminal.verdict_line(verdict, why, json)
+    raise typer.Exit(EXIT_GATE if verdict is Verdict.FAIL else EXIT_OK)
+
+
+@app.command("benchmark")
+def benchmark_command(
+    bundles: Annotated[list[Path], typer.Argument(help="Bundles to time.")],
+    threads: Annotated[int, typer.Option(min=1, max=256, help="Threads of each model.")] = 1,
+    batch: Annotated[int, typer.Option(min=1, max=4096, help="Samples a run.")] = 1,
+    seconds: Annotated[float, typer.Option(min=0.01, help="Least time spent in each model.")] = 1.0,
+    runs: Annotated[int, typer.Option(min=10, help="Least runs of each model.")] = 10,
+    max_p95_ms: Annotated[float | None, typer.Option(help="Gate: 95th percentile.")] = None,
+    min_ratio: Annotated[
+        float | None, typer.Option(help="Gate: float p50 / quantized p50.")
+    ] = None,
+    baseline: Annotated[Path | None, typer.Option(help="Gate: medians of --save-baseline.")] = None,
+    max_regression: Annotated[str, typer.Option(help="Allowed above the baseline.")] = "5%",
+    min_delta_ms: Annotated[float, typer.Option(min=0, help="Smaller changes never count.")] = 0.05,
+    save_baseline: Annotated[Path | None, typer.Option(help="Write medians here.")] = None,
+    fail_on_noise: Annotated[bool, typer.Option(help="Inconclusive gates fail.")] = False,
+    json: Json = False,
+) -> None:
+    """Time bundles against their float originals; exit 3 if a gate is missed.
+
+    Example: edgegan benchmark out/fashion-dcgan --min-ratio 2 --max-p95-ms 5
+    """
+    gates = Gates(
+        max_p95_ms=max_p95_ms,
+        min_ratio=min_ratio,
+        baseline=read_baseline(baseline) if baseline else None,
+        max_regression=_share(max_regression),
+        min_delta_ms=min_delta_ms,
+    )
+    here, effort = environment(), Effort(runs=runs, seconds=seconds)
+    rows = [row for path in bundles for row in benchmark(path, gates, here, threads, batch, effort)]
+    checks = [check for row in rows for check in row.checks]
+    verdict = overall([check.verdict for check in checks])
+    failed = verdict is Verdict.FAIL or (verdict is Verdict.INCONCLUSIVE and fail_on_noise)
+    if save_baseline:
+        medians = {row.key: row.speed.timings["quantized"].percentile(50) for row in rows}
+        write_baseline(save_baseline, here.key(), medians)
+    if json:
+        terminal.print_json(
+            {
+                "schema": BENCHMARK_SCHEMA,
+                "environment": here.as_json(),
+                "rows": [row.as_json() for row in rows],
+                "verdict": str(verdict),
+            }
+        )
+    else:
+        terminal.print_benchmark(rows)
+    shown = Verdict.FAIL if failed else verdict
+    otherwise = f"{len(checks)} gates hold" if checks else "measured; no gate was given"
+    terminal.verdict_line(shown, terminal.explain(checks, otherwise), json)
+    raise typer.Exit(EXIT_GATE if failed else EXIT_OK)
+
+
+@app.command("verify")
+def verify_command(
+    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")], json: Json = False
+) -> None:
+    """Check a bundle's files and that it computes here what it did there."""
+    checks = verify(bundle)
+    verdict = overall([check.verdict for check in checks])
+    if json:
+        document = {"schema": "edgegan.verify/1", "bundle": str(bundle)}
+        terminal.print_json(
+            document | {"checks": [c.as_json() for c in checks], "verdict": str(verdict)}
+        )
+    else:
+        terminal.print_checks(checks)
+    terminal.verdict_line(verdict, terminal.explain(checks, "the bundle is whole"), json)
+    raise typer.Exit(EXIT_GATE if verdict is Verdict.FAIL else EXIT_OK)
+
+
+@app.command("inspect")
+def inspect_command(
+    path: Annotated[Path, typer.Argument(help="A bundle or an ONNX file.")], json: Json = False
+) -> None:
+    """Show what is in a bundle or model, and how its layers run here."""
+    described = inspect(path)
+    if json:
+        terminal.print_json(described)
+    else:
+        terminal.print_inspection(described)
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Say what works on this machine, and why the rest does not."""
+    here, findings = diagnose()
+    if json:
+        terminal.print_json(doctor_json(here, findings))
+    else:
+        terminal.print_doctor(here, findings)
+
+
+@zoo.command("list")
+def zoo_list(json: Json = False) -> None:
+    """List the zoo's models."""
+    cards = [load_card(name) for name in model_names()]
+    if json:
+        models = [card.model_dump(mode="json", by_alias=True) for card in cards]
+        terminal.print_json({"schema": "edgegan.zoo/1", "models": models})
+    else:
+        rows = [(card.name, card.data.name, card.license, card.summary) for card in cards]
+        terminal.print_rows(("model", "data", "license", "summary"), rows)
+
+
+@zoo.command("data")
+def zoo_data(name: Annotated[str, typer.Argument(help="A data set.")], json: Json = False) -> None:
+    """Say where to get a data set: URLs and checksums. Nothing is downloaded."""
+    source = find_source(name)
+    files = [vars(file) for file in (*source.train, *source.test)]
+    if json:
+        terminal.print_json(
+            {"schema": "edgegan.data/1", "name": name, "license": source.license, "files": files}
+        )
+        return
+    terminal.out().print(f"{source.title}; license {source.license}; {source.attribution}")
+    for file in files:
+        terminal.out().print(f"{file['url']}\n  sha256 {file['sha256']}", soft_wrap=True)
+
+
+@zoo.command("train")
+def zoo_train(
+    name: Annotated[str, typer.Argument(help="A model of the zoo.")],
+    data: Annotated[Path, typer.Option(help="Folder with the data set's files.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where weights go; default: the zoo.")
+    ] = None,
+    work: Annotated[
+        Path | None, typer.Option(help="Checkpoint and log; default: in the cache folder.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of PyTorch.")] = os.cpu_count() or 1,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a zoo model from its card; started again, it resumes at the last checkpoint.
+
+    Example: edgegan zoo train fashion-dcgan --data ~/fashion-mnist
+    """
+    try:
+        import torch
+
+        from edgegan.training.zoo import ZooRun, train_model
+    except ModuleNotFoundError as error:
+        raise UnavailableError(
+            f"training needs the package {error.name!r}; install it with: "
+            "pip install 'edgegan[export]'"
+        ) from None
+    torch.set_num_threads(threads)
+    run = ZooRun(
+        data=data,
+        output=output or resource_folder("models") / name,
+        work=work or default_cache_folder() / "training" / name,
+    )
+    with terminal.training_progress(quiet) as report:
+        results = train_model(load_card(name), run, report)
+    document = {"schema": "edgegan.training/1", "model": name, "results": results}
+    terminal.print_json(document) if json else terminal.print_results(results)
+    terminal.verdict_line(Verdict.PASS, f"{name} is in {run.output}", json)
+
+
+def _share(text: str) -> float:
+    """``5%`` or ``0.05``."""
+    try:
+        value = float(text.removesuffix("%")) / (100.0 if text.endswith("%") else 1.0)
+    except ValueError:
+        value = -1.0
+    if not 0.0 <= value < 100.0:
+        raise UsageError(f"--max-regression {text!r}: must read like 5% or 0.05.")
+    return value
+
+
+def main() -> None:
+    """Entry point; turns errors into one sentence and their exit code."""
+    try:
+        app()
+    except EdgeganError as error:
+        terminal.err().print(f"error: {error}", markup=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(EXIT_FAILURE)

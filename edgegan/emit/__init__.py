@@ -1,0 +1,1 @@
+"""Emission: graphs become ONNX files; quantizers become QuantizeLinear and DequantizeLinear."""

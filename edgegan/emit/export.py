@@ -1,0 +1,171 @@
+"""A graph as an ONNX model, through torch.onnx's exporter and one custom translation."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import onnx_ir as ir
+import torch
+from onnxscript import opset21 as op
+from torch import fx
+from torch.export import Dim
+
+from edgegan.emit.passes import (
+    FoldZeroPad,
+    IntegerWeights,
+    MergeSlices,
+    NameNodes,
+    NameTensors,
+)
+from edgegan.lowering.graph import is_call, is_parameter
+from edgegan.lowering.hoist_activation import MOVEMENT
+from edgegan.quantization.fake_quantize import FAKE_QUANTIZE, NO_AXIS
+from edgegan.quantization.placement import is_zero_pad
+
+aten = torch.ops.aten
+
+NODE = "edgegan.node"
+"""Metadata key that carries a quantizer node's name through the re-export."""
+
+
+def _to_qdq(  # type: ignore[no-untyped-def]
+    x, scale, zero_point, bits: int, signed: bool, axis: int
+):
+    """The fake-quantize operator in ONNX. Weights are folded to integers by ``IntegerWeights``."""
+    integer = ir.DataType.INT8 if signed else ir.DataType.UINT8
+    zero: Any = op.Cast(zero_point, to=int(integer))
+    if axis == NO_AXIS:
+        return op.DequantizeLinear(op.QuantizeLinear(x, scale, zero), scale, zero)
+    quantized: Any = op.QuantizeLinear(x, scale, zero, axis=axis)
+    return op.DequantizeLinear(quantized, scale, zero, axis=axis)
+
+
+def export_onnx(
+    graph: fx.GraphModule,
+    example: tuple[torch.Tensor, ...],
+    input_names: list[str],
+    output_names: list[str],
+    opset: int,
+) -> ir.Model:
+    """Translate a float or quantized graph.
+
+    Args:
+        graph: captured, lowered or quantized; left as it is.
+        example: inputs with the example batch.
+        input_names, output_names: of the ONNX model; its batch axis is dynamic.
+        opset: of the model.
+
+    Returns:
+        A model whose nodes are named ``<module path>/<operator>`` and whose quantized activations
+        are named as the graph's nodes, ``<quantizer>_quantized``.
+
+    """
+    graph = copy.deepcopy(graph)
+    widths = _weight_widths(graph)
+    copy_behind_movement(graph)
+    for node in graph.graph.nodes:
+        name = node.name if "quantizer" in node.meta else ""
+        node.meta["custom"] = {NODE: name, "path": node.meta.get("path", "")}
+    batch = Dim("batch", min=1, max=4096)
+    with torch.no_grad(), _quiet(), torch.fx.traceback.preserve_node_meta():
+        program = torch.export.export(
+            graph, example, dynamic_shapes=tuple({0: batch} for _ in example)
+        )
+        _restore_paths(program.graph)
+        result = torch.onnx.export(
+            program,
+            dynamo=True,
+            opset_version=opset,
+            verbose=False,
+            optimize=True,
+            custom_translation_table={FAKE_QUANTIZE: _to_qdq},
+        )
+    assert result is not None
+    model = result.model
+    names = {n.name: n.meta.get("custom", {}).get(NODE, "") for n in program.graph.nodes}
+    sequence = ir.passes.Sequential(
+        IntegerWeights(widths),
+        FoldZeroPad(),
+        MergeSlices(),
+        NameTensors(names, input_names, output_names),
+        NameNodes(),
+    )
+    return sequence(model).model
+
+
+def copy_behind_movement(graph: fx.GraphModule) -> None:
+    """Put a quantizer of the same grid behind every operator that moves a quantized tensor.
+
+    The numbers do not change; the runtime sees integer tensors on both sides and moves bytes. Zero
+    padding that only convolutions read is left to them.
+    """
+    for node in list(graph.graph.nodes):
+        source: Any = node.args[0] if node.args else None
+        moves = is_call(node, *MOVEMENT) or _standing_pad(node)
+        if not moves or _is_merged(node):
+            continue
+        while isinstance(source, fx.Node) and _is_merged(source):
+            source = source.args[0]
+        if not is_call(source, FAKE_QUANTIZE):
+            continue
+        with graph.graph.inserting_after(node):
+            same = graph.graph.call_function(FAKE_QUANTIZE)
+        node.replace_all_uses_with(same)
+        same.args = (node, *source.args[1:])
+        same.meta.update(val=node.meta["val"], path=node.meta.get("path", ""))
+    graph.graph.lint()
+    graph.recompile()
+
+
+def _standing_pad(node: fx.Node) -> bool:
+    convolutions = (aten.conv2d.default,)
+    return is_zero_pad(node) and not all(is_call(user, *convolutions) for user in node.users)
+
+
+def _is_merged(node: fx.Node) -> bool:
+    """Whether ``node`` crops one axis and its only reader the next: ``MergeSlices`` makes them one."""
+    return is_call(node, aten.slice.Tensor) and all(
+        len(node.users) == 1 and is_call(user, aten.slice.Tensor) for user in node.users
+    )
+
+
+def _weight_widths(graph: fx.GraphModule) -> dict[str, int]:
+    """Bits of each quantized weight, by parameter name."""
+    return {
+        str(node.args[0].target): int(node.args[3])
+        for node in graph.graph.nodes
+        if is_call(node, FAKE_QUANTIZE) and is_parameter(node.args[0])
+    }
+
+
+def _restore_paths(graph: fx.Graph) -> None:
+    """The exporter names ONNX nodes by the module stack, which a re-export loses."""
+    for node in graph.nodes:
+        path = node.meta.get("custom", {}).get("path", "")
+        stack = {"": ("", "root")}
+        parts: list[str] = path.split(".") if path else []
+        for i in range(len(parts)):
+            stack[".".join(parts[: i + 1])] = (".".join(parts[: i + 1]), "module")
+        node.meta["nn_module_stack"] = stack
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter's progress and deprecation notes are not the user's business."""
+    loggers = [logging.getLogger(name) for name in ("torch", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,71 @@
+"""What a generator must offer: its source, its weights, its inputs with their law, its output.
+
+A generator is any ``nn.Module`` that ``torch.export`` captures. This file knows no torch: the
+benchmark and the verification of a bundle read the same description.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AfterValidator, Field
+
+from edgegan.generators import latents
+from edgegan.schema import Strict
+
+
+def _source(value: str) -> str:
+    module, _, factory = value.partition(":")
+    if not module or not factory or not all(part.isidentifier() for part in module.split(".")):
+        raise ValueError("must read package.module:factory")
+    return value
+
+
+Source = Annotated[str, AfterValidator(_source)]
+Size = Annotated[int, Field(ge=1, le=1 << 16)]
+
+
+class InputSpec(Strict):
+    """One input of the generator, without its batch axis.
+
+    Attributes:
+        name: its name in the exported model.
+        shape: e.g. ``[100]``.
+        law: what it is drawn from: ``normal`` (standard normal) or ``uniform`` (on [-1, 1)).
+
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)] = "latent"
+    shape: Annotated[tuple[Size, ...], Field(min_length=1, max_length=6)]
+    law: Literal["normal", "uniform"] = "normal"
+
+
+class ImageSpec(Strict):
+    """The generator's output: float32 ``[N, C, H, W]`` in ``value_range``."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)] = "image"
+    value_range: tuple[float, float] = (-1.0, 1.0)
+
+
+class GeneratorSpec(Strict):
+    """A generator: code, weights, inputs, output.
+
+    Attributes:
+        source: ``package.module:factory``; calling the factory with ``arguments`` gives the module.
+            Loading it runs that code.
+        weights: a ``.safetensors`` or ``.pt`` file with its state_dict, relative to the document
+            that names it.
+
+    """
+
+    source: Source
+    arguments: dict[str, Any] = {}
+    weights: str
+    inputs: Annotated[tuple[InputSpec, ...], Field(min_length=1, max_length=16)]
+    output: ImageSpec = ImageSpec()
+
+    def sample(self, count: int, seed: int) -> tuple[NDArray[np.float32], ...]:
+        """``count`` inputs by their laws, one float32 array ``[count, *shape]`` an input."""
+        return tuple(latents.sample(i.law, i.shape, count, seed, i.name) for i in self.inputs)

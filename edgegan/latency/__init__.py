@@ -1,0 +1,1 @@
+"""Latency: interleaved measurement, statistics with confidence, gates, and the environment."""

@@ -1,0 +1,78 @@
+"""Load time and peak memory of one model, in a process of its own.
+
+``python -m edgegan.latency.memory MODEL THREADS BATCH`` prints one JSON object. A process is needed
+because the peak of a process never falls again.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgegan.errors import BundleError
+from edgegan.generators.contract import InputSpec
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Cost of having a model loaded.
+
+    Attributes:
+        load_ms: from the file to a session ready to run.
+        peak_bytes: peak resident memory of loading and running it, above the bare runtime's.
+
+    """
+
+    load_ms: float
+    peak_bytes: int
+
+
+def footprint(model: Path, inputs: tuple[InputSpec, ...], threads: int, batch: int) -> Footprint:
+    """Measure in a fresh process.
+
+    Raises:
+        BundleError: if the model cannot be loaded or run there.
+
+    """
+    shapes = json.dumps({spec.name: [batch, *spec.shape] for spec in inputs})
+    command = [sys.executable, "-m", "edgegan.latency.memory", str(model), str(threads), shapes]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        lines = result.stderr.strip().splitlines()
+        raise BundleError(f"{model} cannot be run: {lines[-1] if lines else 'no message'}")
+    return Footprint(**json.loads(result.stdout))
+
+
+def _peak_bytes() -> int:
+    """VmHWM where there is a /proc: ``ru_maxrss`` may start from the parent's peak there."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+
+
+def _main(model: str, threads: str, shapes: str) -> None:
+    from edgegan.runtimes.ort import OrtRuntime
+
+    runtime = OrtRuntime()
+    bare = _peak_bytes()
+    start = time.perf_counter()
+    engine = runtime.load(Path(model), int(threads))
+    load_ms = (time.perf_counter() - start) * 1e3
+    inputs = {name: np.zeros(shape, np.float32) for name, shape in json.loads(shapes).items()}
+    for _ in range(3):
+        engine.run(inputs)
+    print(json.dumps({"load_ms": load_ms, "peak_bytes": max(0, _peak_bytes() - bare)}))
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:4])

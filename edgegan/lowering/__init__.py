@@ -1,0 +1,1 @@
+"""Capture of a generator as one graph, and exact rewrites of that float graph."""

@@ -1,0 +1,59 @@
+"""One spelling for each thing: no copies, ``reshape`` for every view, the batch written as -1."""
+
+from __future__ import annotations
+
+import torch
+from torch import fx
+
+from edgegan.lowering.graph import EXAMPLE_BATCH, is_call, shape_of, tidy
+from edgegan.lowering.rewrite import Rewrite
+from edgegan.targets import LoweringProfile
+
+aten = torch.ops.aten
+
+_COPIES: frozenset[object] = frozenset(
+    {
+        aten.clone.default,
+        aten.detach.default,
+        aten.alias.default,
+        aten.lift_fresh_copy.default,
+        aten.contiguous.default,
+    }
+)
+_VIEWS: frozenset[object] = frozenset(
+    {aten.view.default, aten._unsafe_view.default, aten.flatten.using_ints, aten.unflatten.int}
+)
+
+
+class Canonicalize:
+    name = "canonicalize"
+    requires: frozenset[object] = frozenset()
+    ensures = _COPIES | _VIEWS
+
+    def __call__(self, graph: fx.GraphModule, profile: LoweringProfile) -> list[Rewrite]:
+        for node in list(graph.graph.nodes):
+            if is_call(node, *_COPIES):
+                node.replace_all_uses_with(node.args[0])
+            elif is_call(node, *_VIEWS):
+                node.target = aten.reshape.default
+                node.args = (node.args[0], _static_shape(node))
+                node.kwargs = {}
+            elif is_call(node, aten.reshape.default):
+                node.args = (node.args[0], _static_shape(node))
+            elif is_call(node, aten.unsqueeze.default, aten.squeeze.dims, aten.squeeze.dim) and (
+                shape_of(node)[:1] == (EXAMPLE_BATCH,)
+            ):
+                node.target = aten.reshape.default
+                node.args = (node.args[0], _static_shape(node))
+                node.kwargs = {}
+        tidy(graph)
+        return []
+
+
+def _static_shape(node: fx.Node) -> list[object]:
+    """The reshape's target with -1 for the batch, or as it was where the batch moved elsewhere."""
+    source, result = shape_of(node.args[0]), shape_of(node)  # type: ignore[arg-type]
+    if source[:1] == (EXAMPLE_BATCH,) and result[:1] == (EXAMPLE_BATCH,):
+        return [-1, *result[1:]]
+    requested = node.args[1] if len(node.args) > 1 else list(result)
+    return list(requested)  # type: ignore[arg-type]

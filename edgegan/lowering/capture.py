@@ -1,0 +1,139 @@
+"""Capture: a user's ``nn.Module`` becomes one functional graph of ATen operators.
+
+``torch.export`` with a dynamic batch, operators kept whole (``run_decompositions({})``: functional,
+but convolutions, norms and pixel shuffles stay what they are), then a plain ``fx.GraphModule`` whose
+parameters are copies: nothing that happens later reaches the user's module.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+
+import torch
+from torch import fx, nn
+from torch.export import Dim
+
+from edgegan.errors import ModelError
+from edgegan.lowering.graph import EXAMPLE_BATCH, annotate_shapes
+
+_MAX_BATCH = 4096
+
+
+def capture(module: nn.Module, example: tuple[torch.Tensor, ...]) -> fx.GraphModule:
+    """Capture ``module`` in eval mode.
+
+    Three tries: non-strict export; strict export (some attribute writes only trace there); and both
+    again on a copy whose pre-forward hooks have been run once and baked into buffers (equalized
+    learning rate, old-style weight and spectral norm).
+
+    Args:
+        module: any module that ``torch.export`` can capture.
+        example: inputs with a batch of ``EXAMPLE_BATCH`` along axis 0.
+
+    Returns:
+        A graph of functional ATen calls, dynamic in the batch, outputs equal to the module's.
+
+    Raises:
+        ModelError: if the module cannot run, cannot be captured, or does not batch along axis 0.
+
+    """
+    if any(len(value) != EXAMPLE_BATCH for value in example):
+        raise ValueError(f"capture needs an example batch of {EXAMPLE_BATCH}")
+    module.eval()
+    try:
+        with torch.no_grad():
+            module(*example)
+    except Exception as error:
+        shapes = ", ".join(str(tuple(value.shape)) for value in example)
+        raise ModelError(
+            f"the generator fails on inputs of shape {shapes}: {_first_line(error)} Check "
+            "`generator.inputs` in the recipe."
+        ) from error
+    first: Exception | None = None
+    for bake in (False, True):
+        for strict in (False, True):
+            try:
+                candidate = _bake_hooks(module, example) if bake else module
+                return _export(candidate, example, strict)
+            except Exception as error:  # torch.export raises many types
+                first = first or error
+    raise ModelError(
+        f"the generator cannot be captured by torch.export: {_first_line(first)} Avoid branches on "
+        "tensor values and NumPy calls in forward()."
+    ) from first
+
+
+def _export(module: nn.Module, example: tuple[torch.Tensor, ...], strict: bool) -> fx.GraphModule:
+    batch = Dim("batch", min=1, max=_MAX_BATCH)
+    shapes = tuple({0: batch} for _ in example)
+    with torch.no_grad(), _quiet():
+        program = torch.export.export(module, example, dynamic_shapes=shapes, strict=strict)
+        program = program.run_decompositions({})
+    unlifted = program.module(check_guards=False)
+    graph = fx.GraphModule(unlifted, unlifted.graph)
+    _own_tensors(graph)
+    for node in graph.graph.nodes:
+        stack = node.meta.get("nn_module_stack")
+        path = list(stack.values())[-1][0] if stack else ""
+        node.meta = {"path": path.removeprefix("L__self__").removeprefix(".")}
+    graph.graph.eliminate_dead_code()
+    graph.recompile()
+    annotate_shapes(graph, example)
+    return graph
+
+
+def _own_tensors(graph: fx.GraphModule) -> None:
+    """Replace every tensor by a copy: torch.export shares them with the user's module."""
+    copies: dict[int, nn.Parameter] = {}
+    for part in graph.modules():
+        for name, value in list(part._parameters.items()):
+            if value is not None:
+                own = nn.Parameter(value.detach().clone(), requires_grad=False)
+                part._parameters[name] = copies.setdefault(id(value), own)
+        for name, buffer in list(part._buffers.items()):
+            if buffer is not None:
+                part._buffers[name] = buffer.detach().clone()
+
+
+def _bake_hooks(module: nn.Module, example: tuple[torch.Tensor, ...]) -> nn.Module:
+    """A copy in which tensors that pre-forward hooks compute are plain buffers."""
+    with torch.no_grad():
+        module(*example)
+        baked = copy.deepcopy(module)
+    for part in baked.modules():
+        if not part._forward_pre_hooks:
+            continue
+        part._forward_pre_hooks.clear()
+        for name, value in list(vars(part).items()):
+            if isinstance(value, torch.Tensor):
+                delattr(part, name)
+                part.register_buffer(name, value.detach())
+    return baked
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """torch.export prints the offending graph on failure; the error's first line says enough."""
+    logger = logging.getLogger("torch")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    streams = contextlib.ExitStack()
+    streams.enter_context(contextlib.redirect_stderr(io.StringIO()))
+    streams.enter_context(contextlib.redirect_stdout(io.StringIO()))
+    try:
+        with streams, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _first_line(error: Exception | None) -> str:
+    text = str(error).strip().splitlines()
+    line = text[0].strip() if text else type(error).__name__
+    return line if line.endswith((".", "!", "?")) else line + "."

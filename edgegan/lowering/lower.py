@@ -1,0 +1,104 @@
+"""The lowering stage: all passes in order, then proof that the graph still computes the same."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import fx
+
+from edgegan.errors import ModelError
+from edgegan.lowering.canonicalize import Canonicalize
+from edgegan.lowering.fold_batch_norm import FoldBatchNorm
+from edgegan.lowering.fold_constants import FoldConstants
+from edgegan.lowering.graph import annotate_shapes
+from edgegan.lowering.hoist_activation import HoistActivation
+from edgegan.lowering.image_convolution import PackImageConvolution
+from edgegan.lowering.merge_movement import MergeMovement
+from edgegan.lowering.rewrite import LoweringPass, Rewrite, check_absent
+from edgegan.lowering.transposed_convolution import LowerTransposedConvolution
+from edgegan.lowering.upsample_convolution import LowerUpsampleConvolution
+from edgegan.targets import LoweringProfile
+
+PASSES: tuple[LoweringPass, ...] = (
+    FoldConstants(),
+    Canonicalize(),
+    FoldBatchNorm(),
+    PackImageConvolution(),
+    LowerTransposedConvolution(),
+    LowerUpsampleConvolution(),
+    HoistActivation(),
+    MergeMovement(),
+)
+
+TOLERANCE = 1e-5
+"""Largest difference between original and rewritten graph, relative to the output's range."""
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A lowered graph.
+
+    Attributes:
+        graph: functional ATen calls; parameters are its own.
+        rewrites: what was changed, in order.
+        relative_error: largest difference from the captured graph over the largest output.
+
+    """
+
+    graph: fx.GraphModule
+    rewrites: tuple[Rewrite, ...]
+    relative_error: float
+
+
+def lower(
+    captured: fx.GraphModule,
+    profile: LoweringProfile,
+    example: tuple[torch.Tensor, ...],
+    probe: tuple[torch.Tensor, ...],
+) -> Lowered:
+    """Rewrite a copy of ``captured`` for ``profile``.
+
+    Args:
+        captured: from ``capture``; left as it is.
+        profile: decides between exact forms.
+        example: inputs with the example batch.
+        probe: inputs of another batch size, on which equality is checked.
+
+    Raises:
+        ModelError: if the rewritten graph differs from the captured one by more than ``TOLERANCE``.
+
+    """
+    graph = copy.deepcopy(captured)
+    rewrites: list[Rewrite] = []
+    for rule in PASSES:
+        check_absent(graph, rule.requires, rule.name, "must be gone before")
+        rewrites += rule(graph, profile)
+        check_absent(graph, rule.ensures, rule.name, "is left after")
+    annotate_shapes(graph, example)
+    error = relative_error(captured, graph, probe)
+    if not error <= TOLERANCE:
+        raise ModelError(
+            f"the rewritten graph differs from the generator by {error:.1e} (limit {TOLERANCE:.0e}); "
+            "a rewrite is not exact for it. Please report the generator's source."
+        )
+    return Lowered(graph, tuple(rewrites), error)
+
+
+@torch.no_grad()
+def relative_error(
+    reference: fx.GraphModule, graph: fx.GraphModule, inputs: tuple[torch.Tensor, ...]
+) -> float:
+    """Largest absolute difference of the outputs over the largest absolute reference output."""
+    expected, actual = _outputs(reference(*inputs)), _outputs(graph(*inputs))
+    errors = [
+        float((a - b).abs().max() / a.abs().max().clamp_min(1e-30))
+        for a, b in zip(expected, actual, strict=True)
+    ]
+    return max(errors)
+
+
+def _outputs(value: object) -> list[torch.Tensor]:
+    leaves, _ = torch.utils._pytree.tree_flatten(value)
+    return [leaf.double() for leaf in leaves if isinstance(leaf, torch.Tensor)]

@@ -1,0 +1,1 @@
+"""Quantization: grids, the fake-quantize operator, placement on the graph, and calibration."""

@@ -1,0 +1,240 @@
+"""The recipe: what to export, how to quantize it, for which targets, under which checks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, Field, model_validator
+
+from edgegan.card import card_folder, load_card
+from edgegan.checks.check import Limit
+from edgegan.errors import RecipeError
+from edgegan.generators.contract import GeneratorSpec
+from edgegan.resources import recipe_names, resource_folder
+from edgegan.schema import Strict, read_yaml, validate
+from edgegan.targets import TARGETS
+
+SCHEMA = "edgegan.recipe/1"
+
+
+def _quantiles(value: tuple[float, float]) -> tuple[float, float]:
+    if not 0.0 <= value[0] < value[1] <= 1.0:
+        raise ValueError("must be two quantile levels, 0 <= low < high <= 1")
+    return value
+
+
+def _target(value: str) -> str:
+    if value not in TARGETS:
+        raise ValueError(f"unknown target; known targets: {', '.join(TARGETS)}")
+    return value
+
+
+QuantilePair = Annotated[tuple[float, float], AfterValidator(_quantiles)]
+TargetName = Annotated[str, AfterValidator(_target)]
+Samples = Annotated[int, Field(ge=2, le=1_000_000)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+
+CHECK_NAMES = (
+    "lowering.relative_error", "parity.max_lsb", "parity.psnr_db", "qfid", "fid.float",
+    "fid.quantized", "latency.ratio", "latency.ratio_lowered", "size.ratio", "int8.mac_share",
+)  # fmt: skip
+
+
+class GeneratorSection(Strict):
+    """Either a model of the zoo, or one's own generator; exactly one of the two."""
+
+    zoo: str | None = None
+    own: GeneratorSpec | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flat(cls, data: Any) -> Any:
+        """Recipes write an own generator's keys directly below ``generator``."""
+        if isinstance(data, dict) and "zoo" not in data and "own" not in data:
+            return {"own": data}
+        return data
+
+    @model_validator(mode="after")
+    def _one(self) -> GeneratorSection:
+        if (self.zoo is None) == (self.own is None):
+            raise ValueError("give either `zoo: NAME` or `source:`, `weights:` and `inputs:`")
+        return self
+
+
+class CalibrationSection(Strict):
+    """How ranges are found; the defaults are those of Andreev et al. 2021, section 4.1.
+
+    Attributes:
+        samples: images, taken one by one.
+        seed: of their latents.
+        momentum: of the moving average of quantiles.
+        activation_quantiles, weight_quantiles: (low, high) levels; [0, 1] is min-max.
+
+    """
+
+    samples: Samples = 500
+    seed: Seed = 0
+    momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.99
+    activation_quantiles: QuantilePair = (0.0, 1.0)
+    weight_quantiles: QuantilePair = (0.0, 1.0)
+
+
+class QuantizationSection(Strict):
+    """Widths and granularity.
+
+    Attributes:
+        weight_bits: 8 or 4; activations always have 8.
+        per_channel: one weight scale an output channel, else one a layer.
+        keep_float: shell patterns of layers that stay float.
+
+    """
+
+    weight_bits: Literal[8, 4] = 8
+    per_channel: bool = True
+    keep_float: tuple[str, ...] = ()
+
+
+class ChecksSection(Strict):
+    """What is measured on the engine, and the limits.
+
+    Attributes:
+        parity_samples: latents on which engine and simulation are compared.
+        samples: latents of qFID and FID.
+        seed: of all of them.
+        features: feature network; the model's own by default.
+        latency_seconds: least time spent in each timed model.
+        gates: limits by check name.
+
+    """
+
+    parity_samples: Samples = 256
+    samples: Samples = 2000
+    seed: Seed = 1
+    features: str | None = None
+    latency_seconds: Annotated[float, Field(gt=0, le=600)] = 1.0
+    gates: dict[str, Limit] = {}
+
+    @model_validator(mode="after")
+    def _known(self) -> ChecksSection:
+        for name in self.gates:
+            if name not in CHECK_NAMES:
+                raise ValueError(f"gate {name!r} is unknown; checks: {', '.join(CHECK_NAMES)}")
+        return self
+
+
+class Recipe(Strict):
+    """A whole recipe."""
+
+    schema_: Annotated[Literal["edgegan.recipe/1"], Field(alias="schema")]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+    generator: GeneratorSection
+    license: str = "not stated"
+    calibration: CalibrationSection = CalibrationSection()
+    quantization: QuantizationSection = QuantizationSection()
+    targets: Annotated[tuple[TargetName, ...], Field(min_length=1)] = ("ort-x86",)
+    checks: ChecksSection = ChecksSection()
+
+
+class ResolvedRecipe(Strict):
+    """A recipe after names were looked up: what a stage reads, and what goes into the bundle.
+
+    Attributes:
+        recipe: as given, overrides applied.
+        generator: the generator, from the recipe or its zoo card.
+        features: the feature network, or None when images cannot be measured.
+
+    """
+
+    recipe: Recipe
+    generator: GeneratorSpec
+    license: str
+    features: str | None
+
+    def as_yaml(self) -> str:
+        """The resolved recipe; itself loadable where the weights lie beside it."""
+        data = self.recipe.model_dump(mode="json", by_alias=True, exclude_none=True)
+        data["generator"] = self.generator.model_dump(mode="json")
+        data["license"] = self.license
+        if self.features is not None:
+            data["checks"]["features"] = self.features
+        return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+
+
+def load_recipe(name_or_path: str, overrides: tuple[str, ...] = ()) -> tuple[Recipe, Path]:
+    """Read a recipe file, or a shipped recipe by name.
+
+    Args:
+        name_or_path: a path (anything with a suffix or a separator), or a shipped name.
+        overrides: ``section.key=value`` with YAML values.
+
+    Returns:
+        The recipe and the folder that its relative paths start from.
+
+    Raises:
+        RecipeError: names the key, the rule and what was probably meant.
+
+    """
+    path = _find(name_or_path)
+    data = read_yaml(path)
+    for override in overrides:
+        _override(data, override)
+    return validate(Recipe, data, str(path)), path.resolve().parent
+
+
+def resolve(recipe: Recipe, folder: Path) -> tuple[ResolvedRecipe, Path]:
+    """Look up the generator; returns with it the folder of its weights."""
+    features = recipe.checks.features
+    if recipe.generator.zoo is None:
+        assert recipe.generator.own is not None
+        own = recipe.generator.own
+        return ResolvedRecipe(
+            recipe=recipe, generator=own, license=recipe.license, features=features
+        ), folder
+    card = load_card(recipe.generator.zoo)
+    if card.generator is None:
+        raise RecipeError(f"{card.name!r} is a feature network; `generator.zoo` takes a generator.")
+    resolved = ResolvedRecipe(
+        recipe=recipe,
+        generator=card.generator,
+        license=f"{card.license}; trained on {card.data.name}: {card.data.attribution}",
+        features=features or card.feature_network,
+    )
+    return resolved, card_folder(card.name)
+
+
+def _find(name_or_path: str) -> Path:
+    if name_or_path in recipe_names():
+        return resource_folder("recipes") / f"{name_or_path}.yaml"
+    path = Path(name_or_path)
+    if path.suffix in (".yaml", ".yml") or "/" in name_or_path:
+        return path
+    raise RecipeError(
+        f"there is no recipe {name_or_path!r}; shipped recipes: {', '.join(recipe_names())}; or give "
+        "the path of a .yaml file."
+    )
+
+
+def _override(data: dict[str, Any], override: str) -> None:
+    key, separator, text = override.partition("=")
+    if not separator or not key:
+        raise RecipeError(f"--set {override!r}: must read section.key=value.")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise RecipeError(f"--set {override!r}: {text!r} is not a YAML value.") from None
+    *sections, leaf = key.split(".")
+    if sections[:2] == ["checks", "gates"]:  # names of checks hold dots themselves
+        gate = [*sections[2:], leaf]
+        end = gate.pop() if gate[-1] in ("min", "max") else None
+        name = ".".join(gate)
+        sections, leaf = (
+            (["checks", "gates"], name) if end is None else (["checks", "gates", name], end)
+        )
+    for section in sections:
+        inner = data.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise RecipeError(f"--set {override!r}: {section!r} is not a section of the recipe.")
+        data = inner
+    data[leaf] = value

@@ -1,0 +1,144 @@
+"""The exact simulation: runs a quantized graph as the engine does, on integers.
+
+Convolutions and matrix products accumulate in float64, where sums of 8-bit products are exact.
+Operators that only move values work on the integers. What is neither is a float island: dequantize,
+compute in float32, quantize again at the next quantizer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import fx
+
+from edgegan.errors import ModelError
+from edgegan.lowering.graph import is_call, is_parameter
+from edgegan.lowering.hoist_activation import MOVEMENT
+from edgegan.quantization.fake_quantize import FAKE_QUANTIZE, along, integer_range
+from edgegan.quantization.placement import JOINS, LAYERS, is_zero_pad
+from edgegan.simulation.arithmetic import (
+    Accumulator,
+    Binary,
+    Quantized,
+    integer_bias,
+    quantize,
+    requantize,
+    requantize_binary,
+)
+
+aten = torch.ops.aten
+
+
+@torch.no_grad()
+def simulate(
+    graph: fx.GraphModule, inputs: tuple[torch.Tensor, ...]
+) -> tuple[Any, dict[str, torch.Tensor]]:
+    """Run ``graph`` on float32 ``inputs``.
+
+    Returns:
+        The graph's float32 output, and the integers (float64) of every activation quantizer's node
+        by node name.
+
+    """
+    interpreter = _Simulation(graph)
+    output = interpreter.run(*inputs)
+    return output, interpreter.integers
+
+
+class _Simulation(fx.Interpreter):
+    def __init__(self, graph: fx.GraphModule) -> None:
+        super().__init__(graph)
+        self.integers: dict[str, torch.Tensor] = {}
+
+    def run_node(self, n: fx.Node) -> Any:
+        if n.op == "output":
+            return fx.node.map_arg(n.args[0], lambda a: _values(self.env[a]))
+        if n.op != "call_function":
+            return super().run_node(n)
+        args: Any = fx.node.map_arg(n.args, lambda a: self.env[a])
+        if n.target is FAKE_QUANTIZE:
+            result = _quantize(*args)
+            if not is_parameter(n.args[0]):
+                self.integers[n.name] = result.integers
+            return result
+        return _run(n, args)
+
+
+def _run(node: fx.Node, args: tuple[Any, ...]) -> Any:
+    first = args[0] if args else None
+    if is_call(node, *LAYERS) and all(isinstance(a, Quantized) for a in args[:2]):
+        return _layer(node, args)
+    if is_call(node, aten.relu.default) and isinstance(first, Accumulator):
+        return Accumulator(first.sums, first.scale, True)
+    if is_call(node, aten.relu.default) and isinstance(first, Binary):
+        return Binary(first.kind, first.a, first.b, True)
+    both = all(isinstance(a, Quantized) for a in args[:2])
+    if is_call(node, *JOINS) and both and _read_by_quantizer(node):
+        kind = "add" if is_call(node, aten.add.Tensor) else "mul"
+        return Binary(kind, args[0], args[1])
+    if is_call(node, *MOVEMENT) and isinstance(first, Quantized):
+        moved = node.target(first.integers, *args[1:], **node.kwargs)  # type: ignore[operator]
+        return Quantized(moved, first.scale, first.zero_point)
+    if is_zero_pad(node) and isinstance(first, Quantized):
+        padded = node.target(first.integers - first.zero_point, *args[1:])  # type: ignore[operator]
+        return Quantized(padded + first.zero_point, first.scale, first.zero_point)
+    if is_call(node, aten.cat.default) and _on_one_grid(first):
+        joined = torch.cat([a.integers for a in args[0]], *args[1:])
+        return Quantized(joined, args[0][0].scale, args[0][0].zero_point)
+    floats = torch.utils._pytree.tree_map_only((Quantized, Accumulator, Binary), _values, args)
+    return node.target(*floats, **node.kwargs)  # type: ignore[operator]
+
+
+def _layer(node: fx.Node, args: tuple[Any, ...]) -> Accumulator:
+    x, w = args[0], args[1]
+    bias = args[2] if len(args) > 2 else None
+    scale = x.scale * (w.scale.reshape(-1) if w.scale.ndim else w.scale)
+    units = None if bias is None else integer_bias(bias, scale)
+    sums = node.target(  # type: ignore[operator]
+        x.integers - x.zero_point, w.integers - w.zero_point, units, *args[3:]
+    )
+    shaped = along(scale, sums.ndim, 1) if scale.ndim else scale
+    return Accumulator(sums, shaped)
+
+
+def _quantize(
+    x: Any, scale: torch.Tensor, zero_point: torch.Tensor, bits: int, signed: bool, axis: int
+) -> Quantized:
+    low, high = integer_range(bits, signed)
+    zero_point = zero_point.round().clamp(low, high)
+    if isinstance(x, Quantized):
+        return x  # already on this grid: a copy behind data movement
+    if isinstance(x, Accumulator):
+        return requantize(x, scale, zero_point, low, high)
+    if isinstance(x, Binary):
+        return requantize_binary(x, scale, zero_point, low, high)
+    s, z = along(scale, x.ndim, axis), along(zero_point, x.ndim, axis)
+    return quantize(x, s, z, low, high)
+
+
+def _values(value: Any) -> Any:
+    if isinstance(value, Quantized):
+        return value.values()
+    if isinstance(value, Accumulator | Binary):
+        raise ModelError("a layer's sums leave the graph without a quantizer behind them.")
+    return value
+
+
+def _on_one_grid(tensors: Any) -> bool:
+    """Whether a concatenation moves integers; else the engine requantizes each input by a table."""
+    if not all(isinstance(tensor, Quantized) for tensor in tensors):
+        return False
+    first = tensors[0]
+    return all(
+        torch.equal(t.scale, first.scale) and torch.equal(t.zero_point, first.zero_point)
+        for t in tensors
+    )
+
+
+def _read_by_quantizer(node: fx.Node) -> bool:
+    """Whether the engine fuses this operator: every reader is a quantizer, perhaps behind a ReLU."""
+    readers = list(node.users)
+    if len(readers) == 1 and is_call(readers[0], aten.relu.default):
+        readers = list(readers[0].users)
+    return all(is_call(reader, FAKE_QUANTIZE) for reader in readers)

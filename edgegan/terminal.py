@@ -1,0 +1,236 @@
+"""What people see: tables on stdout, progress and messages on stderr. 80 columns are enough."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import yaml
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from edgegan.benchmark import Row
+from edgegan.checks.check import Check, Verdict
+from edgegan.doctor import Finding
+from edgegan.latency.environment import Environment
+from edgegan.pipeline import Event
+
+_STYLES = {
+    Verdict.PASS: "green",
+    Verdict.FAIL: "bold red",
+    Verdict.INCONCLUSIVE: "yellow",
+    Verdict.REPORTED: "dim",
+}
+
+_NUMBERS = frozenset(
+    {"value", "p50 ms", "p95 ms", "p99 ms", "spread", "load ms", "peak MB", "MACs"}
+)
+"""Columns that are aligned to the right."""
+
+
+def out() -> Console:
+    return Console(file=sys.stdout, highlight=False)
+
+
+def err() -> Console:
+    return Console(file=sys.stderr, highlight=False)
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """One JSON document on stdout."""
+    sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def print_checks(checks: tuple[Check, ...] | list[Check]) -> None:
+    table = _table("check", "value", "limit", "verdict")
+    for check in checks:
+        verdict = Text(str(check.verdict), _STYLES[check.verdict])
+        limit = str(check.limit) if check.limit else ""
+        table.add_row(check.name, _number(check.value), limit, verdict)
+    out().print(table)
+
+
+def print_benchmark(rows: list[Row]) -> None:
+    for row in rows:
+        title = (
+            f"{row.bundle} on {row.target}, {row.speed.threads} thread(s), batch {row.speed.batch}"
+        )
+        out().print(title, style="bold", markup=False)
+        table = _table("model", "p50 ms", "p95 ms", "p99 ms", "spread", "load ms", "peak MB")
+        for name, timing in row.speed.timings.items():
+            data, cost = timing.as_json(), row.footprints[name]
+            p99 = _number(data["p99_ms"]) if "p99_ms" in data else "-"
+            table.add_row(
+                name,
+                _number(data["p50_ms"]),
+                _number(data["p95_ms"]),
+                p99,
+                f"{data['spread']:.0%}",
+                f"{cost.load_ms:.0f}",
+                f"{cost.peak_bytes / 1e6:.1f}",
+            )
+        out().print(table)
+        for name, ratio in (("float", row.speed.ratio), ("lowered float", row.speed.ratio_lowered)):
+            out().print(
+                f"{ratio.value:.2f}x the speed of {name} (95 %: {ratio.low:.2f} to {ratio.high:.2f})"
+            )
+        if row.checks:
+            print_checks(row.checks)
+
+
+def print_doctor(here: Environment, findings: list[Finding]) -> None:
+    out().print(
+        f"{here.cpu}, {here.cores} cores, {here.system}, Python {here.python}", markup=False
+    )
+    out().print(f"flags: {' '.join(here.flags) or 'none that matter'}", markup=False)
+    table = _table("what", "works", "with, or why not")
+    for finding in findings:
+        works = Text("yes", "green") if finding.available else Text("no", "bold red")
+        table.add_row(finding.name, works, finding.detail)
+    out().print(table)
+
+
+def print_inspection(described: dict[str, Any]) -> None:
+    model = described["model"]
+    execution = model["execution"]
+    out().print(f"{described['path']} ({described['kind']})", style="bold", markup=False)
+    for way in ("inputs", "outputs"):
+        for name, shape in model[way].items():
+            out().print(f"{way[:-1]} {name}: {'x'.join(str(side) for side in shape)}", markup=False)
+    parameters = ", ".join(f"{count} {kind}" for kind, count in model["parameters"].items())
+    out().print(f"{model['bytes']} bytes; parameters: {parameters}", markup=False)
+    table = _table("layer", "kernel here", "precision", "MACs")
+    for layer in execution["layers"]:
+        table.add_row(layer["layer"], layer["kernel"], layer["precision"], f"{layer['macs']:,}")
+    out().print(table)
+    out().print(f"{execution['int8_mac_share']:.2%} of the MACs run in int8")
+
+
+def print_rows(title: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    table = _table(*title)
+    for row in rows:
+        table.add_row(*row)
+    out().print(table)
+
+
+def verdict_line(verdict: Verdict, why: str, to_stderr: bool) -> None:
+    """The last line: PASS or FAIL and why."""
+    word = {Verdict.FAIL: "FAIL", Verdict.INCONCLUSIVE: "PASS (inconclusive)"}.get(verdict, "PASS")
+    console = err() if to_stderr else out()
+    console.print(Text(word, _STYLES[verdict]).append(f": {why}", "default"), soft_wrap=True)
+
+
+def explain(checks: tuple[Check, ...] | list[Check], otherwise: str) -> str:
+    """Why the verdict is what it is: the failed checks, else the inconclusive ones."""
+    for verdict, word in ((Verdict.FAIL, "missed"), (Verdict.INCONCLUSIVE, "could not be judged")):
+        found = [check for check in checks if check.verdict is verdict]
+        if found:
+            return "; ".join(
+                f"{c.name} = {_number(c.value)} {word}"
+                + (f" {c.limit}" if c.limit else "")
+                + (f" ({c.detail})" if c.detail else "")
+                for c in found
+            )
+    return otherwise
+
+
+@contextmanager
+def pipeline_progress(quiet: bool) -> Iterator[Callable[[Event], None]]:
+    """Shows the pipeline's events: bars on a terminal, one line a stage elsewhere."""
+    console = err()
+    if quiet:
+        yield lambda event: None
+        return
+    if not console.is_terminal:
+        yield lambda event: _plain_event(console, event)
+        return
+    with _bars(console) as bars:
+        tasks: dict[str, Any] = {}
+
+        def show(event: Event) -> None:
+            if event.stage not in tasks:
+                tasks[event.stage] = bars.add_task(event.stage, total=None, note="")
+            task = tasks[event.stage]
+            if event.seconds is not None:
+                note = "cached" if event.cached else ""
+                bars.update(task, total=1, completed=1, note=note)
+            elif event.total:
+                bars.update(task, total=event.total, completed=event.done)
+
+        yield show
+
+
+@contextmanager
+def training_progress(quiet: bool) -> Iterator[Callable[[Any], None]]:
+    """Shows a training's steps and losses: a bar on a terminal, a line now and then elsewhere."""
+    console = err()
+    if quiet:
+        yield lambda progress: None
+        return
+    if not console.is_terminal:
+
+        def line(progress: Any) -> None:
+            if progress.step % 500 == 0 or progress.step == progress.total_steps:
+                console.print(
+                    f"step {progress.step} of {progress.total_steps}: {_losses(progress)}"
+                )
+
+        yield line
+        return
+    with _bars(console) as bars:
+        task = bars.add_task("training", total=None, note="")
+
+        def show(progress: Any) -> None:
+            bars.update(
+                task, total=progress.total_steps, completed=progress.step, note=_losses(progress)
+            )
+
+        yield show
+
+
+def _losses(progress: Any) -> str:
+    parts = [f"{name} {value:.3f}" for name, value in progress.losses.items()]
+    return ", ".join([*parts, f"{progress.images_per_second:.0f} images/s"])
+
+
+def print_results(results: dict[str, Any]) -> None:
+    """A training's measured results, as they go into the card."""
+    out().print(yaml.safe_dump(results, sort_keys=False), markup=False, end="")
+
+
+def _plain_event(console: Console, event: Event) -> None:
+    if event.seconds is not None:
+        how = "from the cache" if event.cached else f"{event.seconds:.1f} s"
+        console.print(f"{event.stage}: {how}")
+
+
+def _bars(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description:<12}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+    )
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in _NUMBERS else "left", overflow="fold")
+    return table
+
+
+def _number(value: float) -> str:
+    if not math.isfinite(value):
+        return "inf" if value > 0 else "nan"
+    if value == int(value) and abs(value) < 1e6:
+        return str(int(value))
+    return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"

@@ -1,0 +1,148 @@
+"""The emitted ONNX model: what stands in it, and that it computes what the graph does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import pytest
+import torch
+from onnx import TensorProto
+from torch import nn
+
+from edgegan.emit.export import export_onnx
+from edgegan.generators.dcgan import Generator
+from edgegan.lowering.capture import capture
+from edgegan.lowering.lower import lower
+from edgegan.quantization.calibrate import Calibration, calibrate
+from edgegan.quantization.observers import Quantiles
+from edgegan.quantization.placement import Placed, place
+from edgegan.runtimes.base import first_output
+from edgegan.runtimes.ort import OrtRuntime
+from edgegan.simulation.exact import simulate
+from edgegan.targets import AFFINE_U8, ORT_LOWERING
+
+MIN_MAX = Calibration(Quantiles(0, 1), Quantiles(0, 1), 0.99)
+
+
+def quantized(module: nn.Module, shape: tuple[int, ...], bits: int, per_channel: bool) -> Placed:
+    example = (torch.randn(2, *shape),)
+    lowered = lower(capture(module.eval(), example), ORT_LOWERING, example, example)
+    placed = place(lowered.graph, AFFINE_U8, bits, per_channel)
+    calibrate(placed, [(torch.randn(16, *shape),)], MIN_MAX)
+    return placed
+
+
+def emit(placed: Placed, shape: tuple[int, ...], path: Path) -> onnx.ModelProto:
+    model = export_onnx(placed.graph, (torch.randn(2, *shape),), ["latent"], ["image"], 21)
+    ir.save(model, path)
+    onnx.checker.check_model(str(path), full_check=True)
+    return onnx.load(path)
+
+
+@pytest.fixture(scope="module")
+def dcgan() -> nn.Module:
+    torch.manual_seed(0)
+    module = Generator(8, (16, 8), 1).train()
+    for _ in range(3):
+        module(torch.randn(16, 8))
+    return module.eval().requires_grad_(False)
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+@pytest.mark.parametrize("per_channel", [True, False])
+def test_engine_equals_simulation(
+    dcgan: nn.Module, tmp_path: Path, bits: int, per_channel: bool
+) -> None:
+    placed = quantized(dcgan, (8,), bits, per_channel)
+    emit(placed, (8,), tmp_path / "m.onnx")
+    x = torch.randn(9, 8)
+    expected, integers = simulate(placed.graph, (x,))
+    engine = OrtRuntime().load(tmp_path / "m.onnx")
+    actual = first_output(engine.run({"latent": x.numpy()}))
+    # tanh is float: its two implementations differ in the last bit
+    assert np.abs(actual - expected.numpy()).max() <= 2e-7
+    assert len(integers) == 4
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+def test_weights_are_stored_in_their_own_type(dcgan: nn.Module, tmp_path: Path, bits: int) -> None:
+    model = emit(quantized(dcgan, (8,), bits, True), (8,), tmp_path / "m.onnx")
+    stored = {tensor.data_type for tensor in model.graph.initializer if len(tensor.dims) > 1}
+    assert stored == {TensorProto.INT8 if bits == 8 else TensorProto.INT4}
+    casts = [node for node in model.graph.node if node.op_type == "Cast"]
+    assert len(casts) == (0 if bits == 8 else 3)
+    operators = [node.op_type for node in model.graph.node]
+    assert "ConvTranspose" not in operators
+    assert "Pad" not in operators
+
+
+def test_names_and_nothing_of_this_machine(dcgan: nn.Module, tmp_path: Path) -> None:
+    model = emit(quantized(dcgan, (8,), 8, True), (8,), tmp_path / "m.onnx")
+    names = {node.name for node in model.graph.node}
+    assert {"main.0/Conv", "main.3/Conv", "main.6/Conv", "main.7/Tanh"} <= names
+    assert len(names) == len(model.graph.node)
+    produced = {name for node in model.graph.node for name in node.output}
+    assert {"latent_quantized", "main_2_quantized", "main_5_quantized"} <= produced
+    assert [i.name for i in model.graph.input] == ["latent"]
+    assert [o.name for o in model.graph.output] == ["image"]
+    text = (tmp_path / "m.onnx").read_bytes()
+    assert str(Path.home()).encode() not in text
+    assert b".py" not in text
+
+
+def test_batch_is_dynamic(dcgan: nn.Module, tmp_path: Path) -> None:
+    model = emit(quantized(dcgan, (8,), 8, True), (8,), tmp_path / "m.onnx")
+    assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
+    engine = OrtRuntime().load(tmp_path / "m.onnx")
+    x = np.random.default_rng(0).normal(size=(7, 8)).astype(np.float32)
+    together = first_output(engine.run({"latent": x}))
+    alone = np.concatenate([first_output(engine.run({"latent": row[None]})) for row in x])
+    np.testing.assert_array_equal(together, alone)
+
+
+class Mixed(nn.Module):
+    """Operators outside the integer set between integer layers: float islands, a skip, a sum."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Conv2d(3, 20, 3, 1, 1)
+        self.norm = nn.InstanceNorm2d(20)
+        self.b = nn.Conv2d(20, 20, 3, 1, 1)
+        self.c = nn.Conv2d(40, 20, 3, 1, 1, bias=False)
+        self.act = nn.LeakyReLU(0.2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        a = self.act(self.a(x))
+        b = torch.relu(self.b(self.norm(a)))
+        return torch.tanh(self.c(torch.cat([a, b], 1)) + a)
+
+
+def test_float_islands_skips_and_sums(tmp_path: Path) -> None:
+    """Instance norm is float in both worlds, so a step of difference may pass through it, no more."""
+    torch.manual_seed(0)
+    module = Mixed().eval().requires_grad_(False)
+    placed = quantized(module, (3, 12, 9), 8, True)
+    emit(placed, (3, 12, 9), tmp_path / "m.onnx")
+    x = torch.randn(4, 3, 12, 9)
+    expected, _ = simulate(placed.graph, (x,))
+    runtime = OrtRuntime()
+    actual = first_output(runtime.load(tmp_path / "m.onnx").run({"latent": x.numpy()}))
+    assert np.abs(actual - expected.numpy()).mean() < 1e-3
+    reference = module(x).numpy()
+    assert np.abs(actual - reference).mean() < 0.05
+    execution = runtime.execution_map(tmp_path / "m.onnx")
+    assert execution.mac_share == 1.0
+    assert execution.kernels["QLinearAdd"] == 1
+    assert execution.kernels["InstanceNormalization"] == 1
+
+
+def test_float_export_is_the_module(dcgan: nn.Module, tmp_path: Path) -> None:
+    example = (torch.randn(2, 8),)
+    model = export_onnx(capture(dcgan, example), example, ["latent"], ["image"], 21)
+    ir.save(model, tmp_path / "f.onnx")
+    x = torch.randn(3, 8)
+    actual = first_output(OrtRuntime().load(tmp_path / "f.onnx").run({"latent": x.numpy()}))
+    assert np.abs(actual - dcgan(x).numpy()).max() < 1e-6

@@ -1,0 +1,114 @@
+"""Where quantizers stand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import fx, nn
+
+from edgegan.errors import RecipeError
+from edgegan.generators.dcgan import Generator
+from edgegan.lowering.capture import capture
+from edgegan.lowering.lower import lower
+from edgegan.quantization.fake_quantize import FAKE_QUANTIZE
+from edgegan.quantization.placement import Placed, place
+from edgegan.targets import AFFINE_U8, ORT_LOWERING
+
+aten = torch.ops.aten
+
+
+def placed(module: nn.Module, shape: tuple[int, ...], **options: object) -> Placed:
+    example = (torch.randn(2, *shape),)
+    graph = lower(capture(module.eval(), example), ORT_LOWERING, example, example).graph
+    arguments = {"weight_bits": 8, "per_channel": True} | options
+    return place(graph, AFFINE_U8, **arguments)  # type: ignore[arg-type]
+
+
+def grid_of(node: fx.Node) -> str:
+    """The quantizer whose grid a tensor is on, through data movement."""
+    while node.target is not FAKE_QUANTIZE:
+        node = node.args[0]
+    return node.meta["quantizer"]
+
+
+def test_dcgan() -> None:
+    """Input, one behind each ReLU, one in front of the tanh; one a weight."""
+    result = placed(Generator(8, (16, 8), 1), (8,))
+    activations = [q.name for q in result.quantizers.values() if q.kind == "activation"]
+    weights = [q.name for q in result.quantizers.values() if q.kind == "weight"]
+    assert activations == ["latent", "main_2", "main_5", "main_6"]
+    assert weights == ["main_0_weight", "main_3_weight", "main_6_weight"]
+
+
+def test_layers_read_and_write_quantized_tensors() -> None:
+    result = placed(Generator(8, (16, 8), 1), (8,))
+    for node in result.graph.graph.nodes:
+        if node.target in (aten.conv2d.default, aten.linear.default):
+            assert node.args[1].target is FAKE_QUANTIZE
+            assert len(node.users) == 1
+            reader = next(iter(node.users))
+            assert reader.target in (FAKE_QUANTIZE, aten.relu.default)
+
+
+class Skip(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 3, 1, 1)
+        self.second = nn.Conv2d(4, 4, 3, 1, 1)
+        self.last = nn.Conv2d(8, 3, 3, 1, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        a = torch.relu(self.first(x))
+        b = torch.relu(self.second(a))
+        return self.last(torch.cat([a, b], 1)) + x
+
+
+def test_concatenated_tensors_keep_their_grids() -> None:
+    """On one grid, the ReLU's zero point would not be 0, and the ReLU would not be absorbed."""
+    result = placed(Skip(), (3, 6, 6))
+    cat = next(n for n in result.graph.graph.nodes if n.target is aten.cat.default)
+    behind = next(iter(cat.users))
+    assert len({grid_of(node) for node in [*cat.args[0], behind]}) == 3
+
+
+def test_phases_of_one_layer_share_a_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgegan.lowering.forms.CALL", 0.0)
+    layer = nn.Sequential(nn.ConvTranspose2d(64, 64, 4, 2, 1), nn.ReLU()).requires_grad_(False)
+    result = placed(layer, (64, 2, 2))
+    cat = next(n for n in result.graph.graph.nodes if n.target is aten.cat.default)
+    behind = next(iter(cat.users))
+    assert len({grid_of(node) for node in [*cat.args[0], behind]}) == 1
+
+
+def test_residual_addition_is_quantized() -> None:
+    result = placed(Skip(), (3, 6, 6))
+    add = next(n for n in result.graph.graph.nodes if n.target is aten.add.Tensor)
+    assert len({grid_of(a) for a in add.args}) == 2
+    assert next(iter(add.users)).target is FAKE_QUANTIZE
+
+
+def test_keep_float() -> None:
+    result = placed(Skip(), (3, 6, 6), keep_float=("sec*",))
+    assert result.kept_float == ("second",)
+    assert "second_weight" not in result.quantizers
+
+
+def test_keep_float_that_matches_nothing_is_an_error() -> None:
+    with pytest.raises(RecipeError, match=r"matches no layer; the layers are: .*second"):
+        placed(Skip(), (3, 6, 6), keep_float=("nothing",))
+
+
+class Shared(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, 1, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv(torch.relu(self.conv(x)))
+
+
+def test_a_shared_weight_has_one_quantizer() -> None:
+    result = placed(Shared(), (3, 20, 20))
+    weights = [q for q in result.quantizers.values() if q.kind == "weight"]
+    parameters = {q.parameter for q in weights}
+    assert len(weights) == len(parameters)

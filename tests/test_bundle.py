@@ -1,0 +1,172 @@
+"""Reading bundles that are damaged or hostile, and verifying whole ones."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgegan.benchmark import Gates, benchmark
+from edgegan.bundle import open_bundle
+from edgegan.cache import StageCache, file_digest
+from edgegan.checks.check import Verdict
+from edgegan.errors import BundleError
+from edgegan.inspection import inspect
+from edgegan.latency.baseline import Baseline
+from edgegan.latency.environment import environment
+from edgegan.latency.measure import Effort
+from edgegan.pipeline import export
+from edgegan.recipe import load_recipe
+from edgegan.verification import verify
+from tests.models import write_own_generator
+
+QUICK = Effort(warmup_seconds=0.01, runs=10, seconds=0.02)
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bundle")
+    recipe, base = load_recipe(str(write_own_generator(folder / "own")))
+    export(recipe, base, folder / "bundle", StageCache(folder / "cache"))
+    return folder / "bundle"
+
+
+@pytest.fixture
+def bundle(original: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(original, tmp_path / "bundle"))
+
+
+def edit(bundle: Path, change: Any) -> None:
+    path = bundle / "manifest.json"
+    data = json.loads(path.read_text())
+    change(data)
+    path.write_text(json.dumps(data))
+
+
+def test_a_whole_bundle_verifies(bundle: Path) -> None:
+    checks = verify(bundle)
+    assert [check.name for check in checks] == ["files.damaged", "golden.max_difference"]
+    assert all(check.verdict is Verdict.PASS for check in checks)
+
+
+def test_every_changed_byte_is_noticed(bundle: Path) -> None:
+    path = bundle / "model.onnx"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    (bundle / "extra.txt").write_text("x")
+    (bundle / "LICENSE").unlink()
+    (check,) = verify(bundle)
+    assert check.verdict is Verdict.FAIL
+    for part in ("model.onnx has changed", "extra.txt is not in", "LICENSE is missing"):
+        assert part in check.detail
+
+
+def test_a_wrong_golden_image_fails(bundle: Path) -> None:
+    """Consistent checksums, but the engine gives something else."""
+    path = bundle / "golden" / "outputs.npz"
+    with np.load(path) as data:
+        arrays = {name: data[name] + 0.5 for name in data.files}
+    np.savez(path, **arrays)
+    entry = {"bytes": path.stat().st_size, "sha256": file_digest(path)}
+    edit(bundle, lambda data: data["files"].update({"golden/outputs.npz": entry}))
+    golden = verify(bundle)[1]
+    assert golden.verdict is Verdict.FAIL
+    assert golden.value == pytest.approx(0.5)
+
+
+def test_another_cpu_is_a_reason(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = bundle / "golden" / "outputs.npz"
+    with np.load(path) as data:
+        arrays = {name: data[name] + 1e-3 for name in data.files}
+    np.savez(path, **arrays)
+    entry = {"bytes": path.stat().st_size, "sha256": file_digest(path)}
+    edit(bundle, lambda data: data["files"].update({"golden/outputs.npz": entry}))
+    here = environment()
+    weak = type(here)(here.cpu, ("avx2",), here.cores, here.system, here.python, here.packages)
+    monkeypatch.setattr("edgegan.verification.environment", lambda: weak)
+    golden = verify(bundle)[1]
+    assert golden.verdict is Verdict.INCONCLUSIVE
+    assert "saturate" in golden.detail
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/../../b", "..", "a\\b"])
+def test_paths_out_of_the_bundle(bundle: Path, name: str) -> None:
+    entry = {"bytes": 1, "sha256": "0" * 64}
+    edit(bundle, lambda data: data["files"].update({name: entry}))
+    with pytest.raises(BundleError, match="outside the bundle"):
+        open_bundle(bundle)
+
+
+def test_a_link_out_of_the_bundle(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x")
+    (bundle / "link").symlink_to(tmp_path / "secret")
+    entry = {"bytes": 1, "sha256": file_digest(tmp_path / "secret")}
+    edit(bundle, lambda data: data["files"].update({"link": entry}))
+    with pytest.raises(BundleError, match="outside the bundle"):
+        open_bundle(bundle)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"schema": "other/1"}', "[" * 5000])
+def test_broken_manifests(bundle: Path, text: str) -> None:
+    (bundle / "manifest.json").write_text(text)
+    with pytest.raises(BundleError):
+        open_bundle(bundle)
+
+
+def test_pickles_in_golden_files_are_refused(bundle: Path) -> None:
+    path = bundle / "golden" / "inputs.npz"
+    np.savez(path, z=np.array([{"a": 1}], dtype=object))
+    entry = {"bytes": path.stat().st_size, "sha256": file_digest(path)}
+    edit(bundle, lambda data: data["files"].update({"golden/inputs.npz": entry}))
+    with pytest.raises(BundleError, match="cannot be read"):
+        verify(bundle)
+
+
+def test_no_bundle(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="is not a bundle"):
+        open_bundle(tmp_path)
+
+
+def test_inspection(bundle: Path) -> None:
+    described = inspect(bundle)
+    assert described["kind"] == "bundle"
+    assert described["model"]["inputs"] == {"z": ["batch", 6]}
+    assert described["model"]["execution"]["int8_mac_share"] == 1.0
+    assert inspect(bundle / "reference" / "float.onnx")["kind"] == "model"
+    with pytest.raises(BundleError, match="not an ONNX model"):
+        inspect(bundle / "report.json")
+    with pytest.raises(BundleError, match="does not exist"):
+        inspect(bundle / "nothing.onnx")
+
+
+def test_benchmark_gates(bundle: Path) -> None:
+    here = environment()
+    key = "tiny-w8a8/ort-x86/1/1"
+    baseline = Baseline(schema="edgegan.baseline/1", environment=here.key(), p50_ms={key: 1e-6})
+    gates = Gates(max_p95_ms=1e4, min_ratio=1e4, baseline=baseline, min_delta_ms=0.0)
+    (row,) = benchmark(bundle, gates, here, 1, 1, QUICK)
+    verdicts = {check.name: check.verdict for check in row.checks}
+    assert verdicts == {
+        "latency.p95_ms": Verdict.PASS,
+        "latency.ratio": Verdict.FAIL,
+        "latency.p50_ms": Verdict.FAIL,
+    }
+    data = row.as_json()
+    assert set(data["models"]) == {"quantized", "float", "lowered"}
+    for model in data["models"].values():
+        assert model["p50_ms"] > 0 and model["load_ms"] > 0 and model["peak_bytes"] > 0
+
+
+def test_a_baseline_of_another_machine_is_inconclusive(bundle: Path) -> None:
+    baseline = Baseline(
+        schema="edgegan.baseline/1", environment="other", p50_ms={"tiny-w8a8/ort-x86/1/1": 9.0}
+    )
+    (row,) = benchmark(bundle, Gates(baseline=baseline), environment(), 1, 1, QUICK)
+    (check,) = row.checks
+    assert check.verdict is Verdict.INCONCLUSIVE
+    assert "another machine" in check.detail

@@ -1,0 +1,125 @@
+"""The command line: exit codes, JSON, and never a trace."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.models import write_own_generator
+
+
+def edgegan(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "edgegan", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=os.environ | {"COLUMNS": "80", "NO_COLOR": "1"},
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli")
+    recipe = write_own_generator(folder / "own")
+    result = edgegan("export", str(recipe), "-o", str(folder / "bundle"), "--json", "-q")
+    assert result.returncode == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert document["schema"] == "edgegan.report/1"
+    assert document["verdict"] in ("pass", "inconclusive")
+    assert result.stderr.strip().startswith("PASS")
+    return folder / "bundle"
+
+
+def test_export_refuses_an_existing_output(bundle: Path) -> None:
+    recipe = bundle.parent / "own" / "recipe.yaml"
+    result = edgegan("export", str(recipe), "-o", str(bundle))
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1 and "--overwrite" in result.stderr
+
+
+def test_a_missed_gate_exits_3(bundle: Path, tmp_path: Path) -> None:
+    recipe = bundle.parent / "own" / "recipe.yaml"
+    gate = "checks.gates.size.ratio.max=0.001"
+    result = edgegan("export", str(recipe), "-o", str(tmp_path / "b"), "--set", gate)
+    assert result.returncode == 3
+    assert result.stdout.strip().splitlines()[-1].startswith("FAIL: size.ratio")
+    assert "emitted: " in result.stderr
+
+
+def test_benchmark(bundle: Path, tmp_path: Path) -> None:
+    fast = ("--seconds", "0.02")
+    saved = str(tmp_path / "base.json")
+    result = edgegan("benchmark", str(bundle), *fast, "--save-baseline", saved, "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["schema"] == "edgegan.benchmark/1"
+    result = edgegan(
+        "benchmark", str(bundle), *fast, "--baseline", saved, "--max-regression", "900%"
+    )
+    assert result.returncode == 0
+    assert result.stdout.strip().splitlines()[-1].startswith("PASS")
+    result = edgegan("benchmark", str(bundle), *fast, "--min-ratio", "9999")
+    assert result.returncode == 3
+    assert "latency.ratio" in result.stdout
+
+
+def test_noise_fails_only_on_demand(bundle: Path, tmp_path: Path) -> None:
+    baseline = tmp_path / "other.json"
+    key = "tiny-w8a8/ort-x86/1/1"
+    data = {"schema": "edgegan.baseline/1", "environment": "another", "p50_ms": {key: 1.0}}
+    baseline.write_text(json.dumps(data))
+    command = ("benchmark", str(bundle), "--seconds", "0.02", "--baseline", str(baseline))
+    result = edgegan(*command)
+    assert result.returncode == 0
+    assert "inconclusive" in result.stdout
+    assert edgegan(*command, "--fail-on-noise").returncode == 3
+
+
+def test_verify_and_inspect(bundle: Path) -> None:
+    result = edgegan("verify", str(bundle), "--json")
+    assert result.returncode == 0
+    assert json.loads(result.stdout)["schema"] == "edgegan.verify/1"
+    result = edgegan("inspect", str(bundle))
+    assert result.returncode == 0
+    assert "100.00% of the MACs run in int8" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80 + len(str(bundle))
+
+
+def test_doctor_and_zoo() -> None:
+    assert json.loads(edgegan("doctor", "--json").stdout)["schema"] == "edgegan.doctor/1"
+    assert "ort-x86" in edgegan("doctor").stdout
+    assert "fashion-dcgan" in edgegan("zoo", "list").stdout
+    assert "sha256" in edgegan("zoo", "data", "fashion-mnist").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["export", "no-such-recipe", "-o", "x"], 2),
+        (["export", "missing.yaml", "-o", "x"], 2),
+        (["export", "fashion-dcgan-w8a8", "-o", "x", "--set", "a.b=1"], 2),
+        (["export", "fashion-dcgan-w8a8"], 2),
+        (["exprot"], 2),
+        (["benchmark", "no-bundle"], 1),
+        (["benchmark", "no-bundle", "--baseline", "none.json"], 2),
+        (["benchmark", "no-bundle", "--max-regression", "much"], 2),
+        (["benchmark", "no-bundle", "--threads", "0"], 2),
+        (["verify", "no-bundle"], 1),
+        (["inspect", "none.onnx"], 1),
+        (["zoo", "data", "imagenet"], 2),
+        (["zoo", "train", "nothing", "--data", "."], 2),
+        (["zoo", "train", "fashion-dcgan", "--data", "nowhere", "-o", "x"], 1),
+    ],
+)
+def test_faults_are_a_sentence_and_a_code(tmp_path: Path, arguments: list[str], code: int) -> None:
+    result = edgegan(*arguments, cwd=tmp_path)
+    assert result.returncode == code, result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stderr.strip()
+    assert not (tmp_path / "x" / "manifest.json").exists()
