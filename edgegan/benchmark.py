@@ -34,7 +34,6 @@ class Gates:
         min_ratio: of float p50 over quantized p50.
         baseline: medians to compare with.
         max_regression, min_delta_ms: see ``regression_limit``.
-
     """
 
     max_p95_ms: float | None = None
@@ -51,7 +50,6 @@ class Row:
     Attributes:
         footprints: by model, as ``speed.timings``.
         checks: the gates' verdicts; without gates, empty.
-
     """
 
     bundle: str
@@ -88,7 +86,6 @@ def benchmark(
 
     Raises:
         BundleError: if the bundle or one of its models cannot be read.
-
     """
     bundle = open_bundle(folder)
     return [

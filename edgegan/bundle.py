@@ -51,7 +51,6 @@ class TargetEntry(Strict):
         model: path in the bundle.
         int8_mac_share: MACs in int8 as a share of all.
         proven_with: versions and CPU flags that the checks were run with.
-
     """
 
     name: str
@@ -89,7 +88,6 @@ class Bundle:
     Attributes:
         folder: where it lies.
         manifest: as read; paths in it have been checked to stay inside the folder.
-
     """
 
     folder: Path
@@ -100,7 +98,6 @@ class Bundle:
 
         Raises:
             BundleError: if the manifest does not list it.
-
         """
         if name not in self.manifest.files:
             raise BundleError(f"{self.folder}: the manifest lists no file {name!r}.")
@@ -123,7 +120,6 @@ def open_bundle(folder: Path) -> Bundle:
 
     Raises:
         BundleError: if there is none, it is damaged, or a path in it leaves the bundle.
-
     """
     path = folder / MANIFEST
     try:
@@ -192,7 +188,6 @@ def check_output(output: Path, overwrite: bool) -> None:
 
     Raises:
         OutputExistsError: without ``overwrite``; and always if it is not a bundle.
-
     """
     if not output.exists() and not output.is_symlink():
         return
@@ -209,7 +204,6 @@ def atomic_folder(output: Path, overwrite: bool) -> Iterator[Path]:
     Raises:
         OutputExistsError: see ``check_output``.
         EdgeganError: if the place cannot be written.
-
     """
     check_output(output, overwrite)
     partial = _partial_folder(output)

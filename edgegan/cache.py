@@ -54,7 +54,6 @@ class StageCache:
     Args:
         folder: created when first needed.
         limit: bytes; when the folder grows past it, results not used for longest are removed.
-
     """
 
     def __init__(self, folder: Path, limit: int = DEFAULT_LIMIT) -> None:
@@ -74,7 +73,6 @@ class StageCache:
 
         Raises:
             EdgeganError: if the cache cannot be written.
-
         """
         result = self.folder / name / digest(key)
         if result.is_dir():

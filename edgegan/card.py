@@ -42,7 +42,6 @@ class FeatureSection(Strict):
         value_range: of its input.
         statistics: file of real images' feature statistics.
         classes: names of the classes of its logits.
-
     """
 
     network: NetworkSection
@@ -86,7 +85,6 @@ def card_folder(name: str) -> Path:
 
     Raises:
         UsageError: if the zoo has no model of this name.
-
     """
     if name not in model_names():
         raise UsageError(f"the zoo has no model {name!r}; it has: {', '.join(model_names())}.")

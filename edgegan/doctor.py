@@ -20,7 +20,6 @@ class Finding:
         name: of a target or capability.
         available: whether it works here.
         detail: with what, or why not and what to do.
-
     """
 
     name: str

@@ -20,7 +20,6 @@ def inspect(path: Path) -> dict[str, Any]:
 
     Raises:
         BundleError: if it is neither, or damaged.
-
     """
     if path.is_dir():
         manifest = open_bundle(path).manifest

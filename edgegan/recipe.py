@@ -71,7 +71,7 @@ class CalibrationSection(Strict):
         seed: of their latents.
         momentum: of the moving average of quantiles.
         activation_quantiles, weight_quantiles: (low, high) levels; [0, 1] is min-max.
-
+        clip_saturated: whether the range in front of a tanh or sigmoid ends where it saturates.
     """
 
     samples: Samples = 500
@@ -79,6 +79,7 @@ class CalibrationSection(Strict):
     momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.99
     activation_quantiles: QuantilePair = (0.0, 1.0)
     weight_quantiles: QuantilePair = (0.0, 1.0)
+    clip_saturated: bool = True
 
 
 class QuantizationSection(Strict):
@@ -88,7 +89,6 @@ class QuantizationSection(Strict):
         weight_bits: 8 or 4; activations always have 8.
         per_channel: one weight scale an output channel, else one a layer.
         keep_float: shell patterns of layers that stay float.
-
     """
 
     weight_bits: Literal[8, 4] = 8
@@ -106,7 +106,6 @@ class ChecksSection(Strict):
         features: feature network; the model's own by default.
         latency_seconds: least time spent in each timed model.
         gates: limits by check name.
-
     """
 
     parity_samples: Samples = 256
@@ -144,7 +143,6 @@ class ResolvedRecipe(Strict):
         recipe: as given, overrides applied.
         generator: the generator, from the recipe or its zoo card.
         features: the feature network, or None when images cannot be measured.
-
     """
 
     recipe: Recipe
@@ -174,7 +172,6 @@ def load_recipe(name_or_path: str, overrides: tuple[str, ...] = ()) -> tuple[Rec
 
     Raises:
         RecipeError: names the key, the rule and what was probably meant.
-
     """
     path = _find(name_or_path)
     data = read_yaml(path)

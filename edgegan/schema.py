@@ -30,7 +30,6 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
     Raises:
         RecipeError: if the file is missing, unreadable, not YAML, or not a mapping.
-
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -58,7 +57,6 @@ def validate(model: type[Document], data: Mapping[str, Any], where: str) -> Docu
 
     Raises:
         RecipeError: one sentence for the first fault, with the key's path and a suggestion.
-
     """
     try:
         return model.model_validate(data)

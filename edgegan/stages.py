@@ -57,7 +57,6 @@ class Workbench:
         resolved: the recipe.
         folder: where the generator's weights and local modules lie.
         target: one of its targets.
-
     """
 
     resolved: ResolvedRecipe
@@ -127,6 +126,7 @@ def calibrate_ranges(bench: Workbench, folder: Path, report: Report) -> None:
         activations=Quantiles(*section.activation_quantiles),
         weights=Quantiles(*section.weight_quantiles),
         momentum=section.momentum,
+        clip_saturated=section.clip_saturated,
     )
     parameters = calibrate(
         bench.placed, batches, settings, lambda done: report(done, section.samples)

@@ -21,7 +21,6 @@ class Grid:
         activation_symmetric: whether their zero point is fixed to 0.
         weight_bits: widths that weights may have.
         reduced_weights: whether 8-bit weights keep to 7 bits (no 16-bit saturation).
-
     """
 
     name: str
@@ -39,7 +38,6 @@ class LoweringProfile:
         name: part of the cache keys.
         separate_phases: whether small layers may be split into one convolution a phase.
         pack_images: whether convolutions to few channels may compute several pixels at once.
-
     """
 
     name: str
@@ -58,7 +56,6 @@ class Target:
         opset: of the emitted ONNX model.
         exact_cpu_flags: CPU features of which one must be there for the exact simulation to hold bit
             for bit; without them, 8-bit products saturate in 16-bit sums.
-
     """
 
     name: str
@@ -89,7 +86,6 @@ def find_target(name: str) -> Target:
 
     Raises:
         UsageError: if there is none of this name.
-
     """
     if name not in TARGETS:
         raise UsageError(f"target {name!r} is unknown; known targets: {', '.join(TARGETS)}.")

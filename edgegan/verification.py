@@ -28,7 +28,6 @@ def verify(folder: Path) -> list[Check]:
 
     Raises:
         BundleError: if the folder is not a readable bundle.
-
     """
     bundle = open_bundle(folder)
     faults = damaged_files(bundle)

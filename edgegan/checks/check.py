@@ -64,7 +64,6 @@ class Check:
         verdict: the result.
         detail: how it was measured (samples, seed, feature network), or why it is inconclusive.
         interval: 95 % confidence interval, for noisy values.
-
     """
 
     name: str

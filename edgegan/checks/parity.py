@@ -35,7 +35,6 @@ class Parity:
         tapped_as_shipped: whether the tapped engine runs the same kernels and gives the same image.
         psnr_db: of the engine's images against the float model's, over the value range; infinite
             when equal.
-
     """
 
     samples: int
@@ -72,7 +71,6 @@ def measure_parity(
         value_range: of the images.
         runtime: executes ``model`` and ``reference``.
         report: called with the number of samples done.
-
     """
     tapped, names = _tap(model, quantized_nodes(graph))
     shipped_engine, tapped_engine = runtime.load(model), runtime.load(tapped)

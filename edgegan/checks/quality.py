@@ -27,7 +27,6 @@ class Quality:
         samples: per set.
         features: name of the feature network.
         reference: which real images, e.g. ``train (60000 images)``.
-
     """
 
     qfid: float
@@ -52,7 +51,6 @@ def measure_quality(
         model, reference: ONNX files.
         inputs: float32 ``[N, ...]`` by input name.
         network: feature network; its shipped train statistics are the real images.
-
     """
     quantized = MomentAccumulator(network.spec.dimensions)
     original = MomentAccumulator(network.spec.dimensions)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +26,6 @@ class Speed:
         timings: by model (``quantized``, ``float``: the original graph, ``lowered``: the rewritten
             float graph).
         ratio, ratio_lowered: p50 of ``float`` and of ``lowered`` over p50 of ``quantized``.
-
     """
 
     timings: dict[str, Timing]
@@ -45,10 +46,10 @@ def measure_speed(
 ) -> Speed:
     """Time ``models`` (keys ``quantized``, ``float``, ``lowered``) on the same seeded inputs."""
     feed = {i.name: latents.sample(i.law, i.shape, batch, seed, i.name) for i in inputs}
-    calls = {}
+    calls: dict[str, Callable[[], object]] = {}
     for name, path in models.items():
         engine = runtime.load(path, threads)
-        calls[name] = lambda engine=engine: engine.run(feed)
+        calls[name] = partial(engine.run, feed)
     timings = measure(calls, effort or Effort())
     quantized = timings[QUANTIZED]
     return Speed(

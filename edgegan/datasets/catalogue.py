@@ -32,7 +32,6 @@ class ImageSet:
     Attributes:
         images: uint8 ``[count, channels, height, width]``, 0 to 255.
         labels: int64 ``[count]``.
-
     """
 
     images: NDArray[np.uint8]
@@ -61,7 +60,6 @@ class DataSource:
 
         Raises:
             DataError: if a file is missing, damaged, or not the published one (SHA-256).
-
         """
         files = self.train if split == "train" else self.test
         for file in files:
@@ -135,7 +133,6 @@ def find_source(name: str) -> DataSource:
 
     Raises:
         UsageError: if there is none of this name.
-
     """
     if name not in CATALOGUE:
         raise UsageError(f"data set {name!r} is unknown; known data sets: {', '.join(CATALOGUE)}.")

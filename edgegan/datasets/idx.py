@@ -28,7 +28,6 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
 
     Raises:
         DataError: if the file is missing, truncated, not IDX, or not of unsigned bytes.
-
     """
     try:
         raw = path.read_bytes()

@@ -64,7 +64,6 @@ def export_onnx(
     Returns:
         A model whose nodes are named ``<module path>/<operator>`` and whose quantized activations
         are named as the graph's nodes, ``<quantizer>_quantized``.
-
     """
     graph = copy.deepcopy(graph)
     widths = _weight_widths(graph)

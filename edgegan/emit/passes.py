@@ -179,7 +179,6 @@ class NameTensors(ir.passes.InPlacePass):
     Args:
         nodes: name of the re-exported node to name of the quantized tensor (empty: keep).
         inputs, outputs: names of the model's.
-
     """
 
     def __init__(self, nodes: dict[str, str], inputs: list[str], outputs: list[str]) -> None:

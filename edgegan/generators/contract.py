@@ -34,7 +34,6 @@ class InputSpec(Strict):
         name: its name in the exported model.
         shape: e.g. ``[100]``.
         law: what it is drawn from: ``normal`` (standard normal) or ``uniform`` (on [-1, 1)).
-
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)] = "latent"
@@ -57,7 +56,6 @@ class GeneratorSpec(Strict):
             Loading it runs that code.
         weights: a ``.safetensors`` or ``.pt`` file with its state_dict, relative to the document
             that names it.
-
     """
 
     source: Source

@@ -23,7 +23,6 @@ def generator_digest(spec: GeneratorSpec, folder: Path) -> str:
 
     Raises:
         ModelError: if the source or the weights are not there.
-
     """
     weights = folder / spec.weights
     if not weights.is_file():

@@ -33,7 +33,6 @@ def sample(
 
     Raises:
         ValueError: if ``law`` is not one of ``LAWS``.
-
     """
     if law not in LAWS:
         raise ValueError(f"latent law {law!r} is unknown; known laws: {', '.join(LAWS)}")

@@ -37,7 +37,6 @@ def load_module(
     Raises:
         ModelError: if the source cannot be imported or called, or the weights are missing, damaged,
             hold code, do not fit, or hold NaN or infinity.
-
     """
     module = build_module(source, arguments, root)
     state = load_weights(weights)

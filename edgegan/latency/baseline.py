@@ -20,7 +20,6 @@ class Baseline(Strict):
     Attributes:
         environment: of the machine; see ``Environment.key``.
         p50_ms: by ``<bundle>/<target>/<threads>/<batch>``.
-
     """
 
     schema_: Annotated[Literal["edgegan.baseline/1"], Field(alias="schema")]
@@ -33,7 +32,6 @@ def read_baseline(path: Path) -> Baseline:
 
     Raises:
         UsageError: if it is missing or not a baseline.
-
     """
     try:
         return Baseline.model_validate(json.loads(path.read_text(encoding="utf-8")))
@@ -50,7 +48,6 @@ def write_baseline(path: Path, environment: str, p50_ms: dict[str, float]) -> No
 
     Raises:
         UsageError: if the file cannot be written.
-
     """
     data = {"schema": SCHEMA, "environment": environment, "p50_ms": p50_ms}
     try:
@@ -65,6 +62,5 @@ def regression_limit(baseline_ms: float, max_regression: float, min_delta_ms: fl
     Args:
         max_regression: share of the baseline, e.g. 0.05.
         min_delta_ms: smaller differences never count; they are the timer's and the scheduler's.
-
     """
     return max(baseline_ms * (1.0 + max_regression), baseline_ms + min_delta_ms)

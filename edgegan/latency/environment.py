@@ -26,7 +26,6 @@ class Environment:
         cores: that this process may use.
         system, python: names and versions.
         packages: versions of what executes and measures.
-
     """
 
     cpu: str

@@ -31,7 +31,6 @@ class Effort:
         warmup_seconds: per model, before anything is counted.
         runs, seconds: turns go on until both are reached by every model's counted runs.
         limit_seconds: of all turns; past it the measurement ends with what it has (at least ``runs``).
-
     """
 
     warmup_seconds: float = 0.2
@@ -46,7 +45,6 @@ class Timing:
 
     Attributes:
         milliseconds: float64 ``[rounds]``.
-
     """
 
     milliseconds: NDArray[np.float64]

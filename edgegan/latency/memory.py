@@ -26,7 +26,6 @@ class Footprint:
     Attributes:
         load_ms: from the file to a session ready to run.
         peak_bytes: peak resident memory of loading and running it, above the bare runtime's.
-
     """
 
     load_ms: float
@@ -38,7 +37,6 @@ def footprint(model: Path, inputs: tuple[InputSpec, ...], threads: int, batch: i
 
     Raises:
         BundleError: if the model cannot be loaded or run there.
-
     """
     shapes = json.dumps({spec.name: [batch, *spec.shape] for spec in inputs})
     command = [sys.executable, "-m", "edgegan.latency.memory", str(model), str(threads), shapes]

@@ -40,7 +40,6 @@ def capture(module: nn.Module, example: tuple[torch.Tensor, ...]) -> fx.GraphMod
 
     Raises:
         ModelError: if the module cannot run, cannot be captured, or does not batch along axis 0.
-
     """
     if any(len(value) != EXAMPLE_BATCH for value in example):
         raise ValueError(f"capture needs an example batch of {EXAMPLE_BATCH}")

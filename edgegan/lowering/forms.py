@@ -44,7 +44,6 @@ class Form:
     Attributes:
         separate: one convolution a phase instead of one for all.
         pack: packing factors (height, width) of the joint form.
-
     """
 
     separate: bool
@@ -69,7 +68,6 @@ def choose_form(
 
     Args:
         weight_shape: ``[C_out, C_in / groups, k_h, k_w]``.
-
     """
     channels, inputs = weight_shape[0], weight_shape[1] * groups
     forms: dict[Form, float] = {}

@@ -44,7 +44,6 @@ class Lowered:
         graph: functional ATen calls; parameters are its own.
         rewrites: what was changed, in order.
         relative_error: largest difference from the captured graph over the largest output.
-
     """
 
     graph: fx.GraphModule
@@ -68,7 +67,6 @@ def lower(
 
     Raises:
         ModelError: if the rewritten graph differs from the captured one by more than ``TOLERANCE``.
-
     """
     graph = copy.deepcopy(captured)
     rewrites: list[Rewrite] = []

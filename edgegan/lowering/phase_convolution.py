@@ -36,7 +36,6 @@ class PhaseLayer:
         bias: float ``[C_out]``.
         height, width: the axes.
         groups: of the convolution.
-
     """
 
     source: fx.Node

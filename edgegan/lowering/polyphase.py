@@ -35,7 +35,6 @@ class Axis:
         taps: as in the module's formula; ``len(taps)`` is s.
         kernel: number of kernel taps.
         input_size, output_size: lengths.
-
     """
 
     taps: Taps
@@ -57,7 +56,6 @@ class Phases:
         crop: c, outputs to drop at the front after interleaving.
         selection: float64 ``[factor, window, kernel]``: position T's kernel is
             ``selection[T] @ w``; entries are 0 or 1.
-
     """
 
     factor: int

@@ -20,7 +20,6 @@ class Rewrite:
         rule: the pass's name.
         layer: path of the user's module.
         form: what it became.
-
     """
 
     rule: str
@@ -35,7 +34,6 @@ class LoweringPass(Protocol):
         name: of the rule.
         requires: ATen operators that must be gone before this pass runs.
         ensures: ATen operators that are gone afterwards.
-
     """
 
     name: str
@@ -52,7 +50,6 @@ def check_absent(graph: fx.GraphModule, targets: frozenset[object], rule: str, w
 
     Raises:
         ModelError: names the layer, the operator and the rule.
-
     """
     for node in graph.graph.nodes:
         if is_call(node, *targets):

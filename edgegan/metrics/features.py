@@ -29,7 +29,6 @@ class FeatureNetwork:
         name: as it stands beside every number that was made with it.
         module: in eval mode; ``features`` maps images to features, ``forward`` to class logits.
         spec: what it expects.
-
     """
 
     name: str
@@ -43,7 +42,6 @@ class FeatureNetwork:
 
         Raises:
             DataError: if the images have another shape, or hold NaN.
-
         """
         self._check(images)
         features: torch.Tensor = self.module.features(torch.from_numpy(images))  # type: ignore[operator]
@@ -76,7 +74,6 @@ def load_feature_network(name: str) -> FeatureNetwork:
 
     Raises:
         UsageError: if there is none of this name.
-
     """
     card = load_card(name)
     if card.features is None:

@@ -25,7 +25,6 @@ def frechet_distance(a: FeatureStatistics, b: FeatureStatistics) -> float:
 
     Raises:
         DataError: if the two were made by networks of different dimensions, or are not finite.
-
     """
     if a.mean.shape != b.mean.shape:
         raise DataError(

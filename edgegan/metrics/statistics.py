@@ -21,7 +21,6 @@ class FeatureStatistics:
         mean: float64 ``[D]``.
         covariance: float64 ``[D, D]``, unbiased (divided by ``count - 1``).
         count: number of vectors.
-
     """
 
     mean: NDArray[np.float64]
@@ -60,7 +59,6 @@ class MomentAccumulator:
 
         Raises:
             DataError: if fewer than two vectors were added.
-
         """
         if self.count < 2:
             raise DataError("feature statistics need at least 2 images; raise the sample count.")
@@ -82,7 +80,6 @@ def load_statistics(path: Path, split: str) -> FeatureStatistics:
 
     Raises:
         DataError: if the file is missing, damaged, or has no such split.
-
     """
     try:
         tensors = load_file(path)

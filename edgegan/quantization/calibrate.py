@@ -33,12 +33,13 @@ class Calibration:
     Attributes:
         activations, weights: quantile levels.
         momentum: of the moving average over images.
-
+        clip_saturated: whether ranges end where their readers saturate; see ``saturation_limit``.
     """
 
     activations: Quantiles
     weights: Quantiles
     momentum: float
+    clip_saturated: bool = True
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,6 @@ class QuantizationParameters:
     Attributes:
         scale: float32, 0-d or ``[C]``, positive.
         zero_point: int64 of the same shape, on the grid.
-
     """
 
     scale: NDArray[np.float32]
@@ -92,7 +92,6 @@ def calibrate(
 
     Raises:
         ModelError: if a tensor is not finite, or there was no image.
-
     """
     observers = {
         name: MovingAverageQuantileObserver(calibration.activations, calibration.momentum)
@@ -110,7 +109,8 @@ def calibrate(
     result = {}
     for name, quantizer in placed.quantizers.items():
         if quantizer.kind == "activation":
-            result[name] = _activation(quantizer, observers[name])
+            limit = quantizer.limit if calibration.clip_saturated else None
+            result[name] = _activation(quantizer, observers[name], limit)
         else:
             result[name] = _weight(placed, quantizer, calibration.weights)
     result |= _limit_biases(placed, result)
@@ -127,7 +127,7 @@ def apply_parameters(placed: Placed, parameters: dict[str, QuantizationParameter
 
 
 def _activation(
-    quantizer: Quantizer, observer: MovingAverageQuantileObserver
+    quantizer: Quantizer, observer: MovingAverageQuantileObserver, limit: float | None
 ) -> QuantizationParameters:
     low, high = observer.low, observer.high
     if low is None or high is None or not np.isfinite([low, high]).all():
@@ -135,6 +135,8 @@ def _activation(
             f"layer {quantizer.layer}: its activations are not finite during calibration; check the "
             "weights and the inputs' law."
         )
+    if limit is not None:
+        low, high = max(low, -limit), min(high, limit)
     scale, zero_point = affine_parameters(low, high, quantizer.grid)
     return QuantizationParameters(np.asarray(scale), np.asarray(zero_point, np.int64))
 

@@ -50,7 +50,6 @@ def fake_quantize(
         zero_point: float32 of the same shape; rounded and clamped to the grid here.
         bits, signed: of the grid.
         axis: channel axis, or ``NO_AXIS``.
-
     """
     low, high = integer_range(bits, signed)
     s = along(scale, x.ndim, axis)

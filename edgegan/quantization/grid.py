@@ -22,7 +22,6 @@ class IntegerGrid:
         bits: 2 to 8.
         signed: two's complement, else from 0.
         axis: channel axis with a scale of its own each, or None for one scale a tensor.
-
     """
 
     bits: int

@@ -38,7 +38,6 @@ class MovingAverageQuantileObserver:
         quantiles: levels of the range's ends.
         momentum: weight of the past in ``range ← momentum·range + (1 - momentum)·observed``; the
             first image sets the range.
-
     """
 
     def __init__(self, quantiles: Quantiles, momentum: float) -> None:

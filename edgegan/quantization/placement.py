@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import fnmatch
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ class Quantizer:
         grid: its integers.
         layer: path of the user's module whose output or weight it is.
         parameter: of a weight quantizer, the name of the weight in the graph.
-
+        limit: of an activation quantizer, the magnitude beyond which its readers are saturated.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Quantizer:
     grid: IntegerGrid
     layer: str
     parameter: str | None = None
+    limit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,6 @@ class Placed:
         graph: reads scales and zero points from its ``quantizers`` submodule.
         quantizers: by name, in graph order.
         kept_float: paths of the layers that ``keep_float`` names.
-
     """
 
     graph: fx.GraphModule
@@ -97,7 +98,6 @@ def place(
 
     Raises:
         RecipeError: if a ``keep_float`` pattern matches no layer.
-
     """
     return _Placement(graph, grid, weight_bits, per_channel, keep_float).run()
 
@@ -186,7 +186,11 @@ class _Placement:
             is_input = representative.op == "placeholder"
             name = self._name(str(representative.target) if is_input else path_of(representative))
             self.quantizers[name] = Quantizer(
-                name, "activation", self.activation_grid, path_of(representative)
+                name,
+                "activation",
+                self.activation_grid,
+                path_of(representative),
+                limit=saturation_limit(representative),
             )
             with self.graph.graph.inserting_before(first):
                 parameters[representative] = self._parameters(name, torch.tensor(1.0))
@@ -261,6 +265,28 @@ def _root(node: fx.Node) -> fx.Node:
 def is_zero_pad(node: fx.Node) -> bool:
     """Whether ``node`` pads with zeros."""
     return is_call(node, aten.constant_pad_nd.default) and not argument(node, 2, 0)
+
+
+def saturation_limit(node: fx.Node) -> float | None:
+    """Magnitude beyond which every reader of ``node`` is within half an 8-bit level of its end.
+
+    ``atanh(1 - 1/255)`` for tanh, whose image has 255 steps of 2/255, and twice that for sigmoid. The
+    last layer of a generator often reaches ±20: spread over that range, a grid has few integers left
+    for the values that make a picture.
+    """
+    readers: list[fx.Node] = []
+    waiting = list(node.users)
+    while waiting:
+        user = waiting.pop()
+        if is_call(user, *MOVEMENT, FAKE_QUANTIZE):
+            waiting += user.users
+        else:
+            readers.append(user)
+    if readers and all(is_call(reader, aten.tanh.default) for reader in readers):
+        return math.atanh(1.0 - 1.0 / 255.0)
+    if readers and all(is_call(reader, aten.sigmoid.default) for reader in readers):
+        return 2.0 * math.atanh(1.0 - 1.0 / 255.0)
+    return None
 
 
 def _behind_activation(node: fx.Node) -> fx.Node:

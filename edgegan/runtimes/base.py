@@ -25,7 +25,6 @@ class LayerExecution:
         kernel: as in the optimized graph, e.g. ``QLinearConv``.
         precision: ``int8`` or ``float``.
         macs: multiply-accumulates for one sample.
-
     """
 
     layer: str
@@ -42,7 +41,6 @@ class ExecutionMap:
     Attributes:
         layers: those with multiplications, in order.
         kernels: every operator of the optimized graph and how often it occurs.
-
     """
 
     layers: tuple[LayerExecution, ...]
@@ -86,7 +84,6 @@ class Runtime(Protocol):
 
         Raises:
             BundleError: if the runtime refuses the model.
-
         """
         ...
 

@@ -21,7 +21,6 @@ def count_macs(model: onnx.ModelProto) -> dict[str, tuple[str, int]]:
 
     Raises:
         BundleError: if a layer's shape cannot be inferred.
-
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)

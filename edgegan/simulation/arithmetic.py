@@ -24,7 +24,6 @@ class Quantized:
         integers: float64 holding integers.
         scale: float32, 0-d, or shaped for broadcasting over channels.
         zero_point: float64 holding integers, shaped as ``scale``.
-
     """
 
     integers: torch.Tensor
@@ -44,7 +43,6 @@ class Accumulator:
         sums: float64 holding integers.
         scale: float32 s_x·s_w, 0-d or shaped for broadcasting over channels.
         rectified: whether a ReLU is to be applied on the output grid.
-
     """
 
     sums: torch.Tensor

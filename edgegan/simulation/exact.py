@@ -39,7 +39,6 @@ def simulate(
     Returns:
         The graph's float32 output, and the integers (float64) of every activation quantizer's node
         by node name.
-
     """
     interpreter = _Simulation(graph)
     output = interpreter.run(*inputs)

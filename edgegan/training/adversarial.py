@@ -26,7 +26,6 @@ class AdversarialTask:
         latent_size: length of a latent.
         learning_rate: of both Adam optimizers (beta1 0.5).
         average_decay: decay of the generator's moving average.
-
     """
 
     def __init__(
@@ -99,7 +98,6 @@ def estimate_batch_norm(
     Args:
         module: changed in place; left in eval mode.
         draw: returns one input batch.
-
     """
     norms = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     momenta = [norm.momentum for norm in norms]

@@ -25,7 +25,6 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
 
     Raises:
         ModelError: if the file is damaged or holds anything but plain data.
-
     """
     if not path.exists():
         return None

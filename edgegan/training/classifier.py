@@ -17,7 +17,6 @@ class ClassifierTask:
         learning_rate: at the start.
         flip: whether mirrored images stay in their class.
         shift: largest random translation, in pixels.
-
     """
 
     def __init__(

@@ -49,7 +49,6 @@ class Schedule:
         batch_size: images a step; the last, smaller batch of an epoch is dropped.
         seed: seeds data order and all random numbers of the task.
         checkpoint_steps: steps between checkpoints (one is also written after each epoch).
-
     """
 
     epochs: int

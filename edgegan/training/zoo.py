@@ -41,7 +41,6 @@ class ZooRun:
         data: folder with the data set's files.
         output: receives the weights, statistics and sample grid; with the card they make the model.
         work: receives checkpoint and log.
-
     """
 
     data: Path

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -58,6 +60,17 @@ def test_a_dead_channel_does_not_overflow_its_bias() -> None:
     weight = next(p for n, p in parameters.items() if result.quantizers[n].kind == "weight")
     unit = float(parameters["input"].scale) * float(weight.scale[0])
     assert 100.0 / unit <= BIAS_LIMIT * 1.001
+
+
+@pytest.mark.parametrize("clip", [True, False])
+def test_the_range_in_front_of_a_tanh(clip: bool) -> None:
+    module = nn.Sequential(linear([[10.0]], [0.0]), nn.Tanh())
+    result = placed(module, (1,))
+    settings = Calibration(Quantiles(0, 1), Quantiles(0, 1), 0.5, clip)
+    parameters = calibrate(result, [(torch.tensor([[-2.0], [-2.0]]),)], settings)
+    (scale,) = {float(parameters[n].scale) for n, q in result.quantizers.items() if q.limit}
+    expected = (math.atanh(1 - 1 / 255) if clip else 20.0) / 255
+    assert scale == pytest.approx(expected, rel=1e-6)
 
 
 def test_no_images_is_an_error() -> None:

@@ -1,0 +1,1 @@
+"""Reports: what was measured, for machines and for people."""
