@@ -70,7 +70,9 @@ def export(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace a bundle that is there.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a bundle that is there.")
+    ] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -108,7 +110,9 @@ def benchmark_command(
     max_regression: Annotated[str, typer.Option(help="Allowed above the baseline.")] = "5%",
     min_delta_ms: Annotated[float, typer.Option(min=0, help="Smaller changes never count.")] = 0.05,
     save_baseline: Annotated[Path | None, typer.Option(help="Write medians here.")] = None,
-    fail_on_noise: Annotated[bool, typer.Option(help="Inconclusive gates fail.")] = False,
+    fail_on_noise: Annotated[
+        bool, typer.Option("--fail-on-noise", help="Inconclusive gates fail.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Time bundles against their float originals; exit 3 if a gate is missed.

@@ -133,8 +133,9 @@ def calibrate_ranges(bench: Workbench, folder: Path, report: Report) -> None:
     )
     tensors: dict[str, Any] = {}
     for name, value in parameters.items():
-        tensors[f"{name}.scale"] = np.ascontiguousarray(value.scale)
-        tensors[f"{name}.zero_point"] = np.ascontiguousarray(value.zero_point)
+        # not ascontiguousarray: it gives scalars an axis
+        tensors[f"{name}.scale"] = np.array(value.scale, order="C")
+        tensors[f"{name}.zero_point"] = np.array(value.zero_point, order="C")
     save_file(tensors, folder / "parameters.safetensors")
 
 
@@ -198,7 +199,7 @@ def _write_model(bench: Workbench, graph: fx.GraphModule, path: Path) -> None:
         graph,
         bench.inputs(EXAMPLE_BATCH, 0),
         bench.input_names(),
-        [bench.resolved.generator.output.name],
+        bench.resolved.generator.output.name,
         bench.target.opset,
     )
     ir.save(model, path)

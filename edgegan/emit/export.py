@@ -50,7 +50,7 @@ def export_onnx(
     graph: fx.GraphModule,
     example: tuple[torch.Tensor, ...],
     input_names: list[str],
-    output_names: list[str],
+    output_name: str,
     opset: int,
 ) -> ir.Model:
     """Translate a float or quantized graph.
@@ -58,7 +58,8 @@ def export_onnx(
     Args:
         graph: captured, lowered or quantized; left as it is.
         example: inputs with the example batch.
-        input_names, output_names: of the ONNX model; its batch axis is dynamic.
+        input_names: of the ONNX model; its batch axis is dynamic.
+        output_name: of its first output, the image; further ones are ``output_1``, ``output_2``, ...
         opset: of the model.
 
     Returns:
@@ -92,7 +93,7 @@ def export_onnx(
         IntegerWeights(widths),
         FoldZeroPad(),
         MergeSlices(),
-        NameTensors(names, input_names, output_names),
+        NameTensors(names, input_names, output_name),
         NameNodes(),
     )
     return sequence(model).model
@@ -123,8 +124,11 @@ def copy_behind_movement(graph: fx.GraphModule) -> None:
 
 
 def _standing_pad(node: fx.Node) -> bool:
-    convolutions = (aten.conv2d.default,)
-    return is_zero_pad(node) and not all(is_call(user, *convolutions) for user in node.users)
+    """Whether a zero padding cannot go into the convolutions behind it."""
+    return is_zero_pad(node) and not all(
+        is_call(user, aten.conv2d.default) or (is_zero_pad(user) and not _standing_pad(user))
+        for user in node.users
+    )
 
 
 def _is_merged(node: fx.Node) -> bool:

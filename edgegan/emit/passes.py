@@ -92,22 +92,27 @@ class FoldZeroPad(ir.passes.InPlacePass):
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         modified = False
         for node in list(model.graph):
-            if node.op_type != "Conv" or node.inputs[0] is None:
-                continue
-            pad = node.inputs[0].producer()
-            pads = None if pad is None or pad.op_type != "Pad" else _spatial_zero_pads(pad)
-            if pad is None or pads is None:
-                continue
-            own = node.attributes["pads"].as_ints() if "pads" in node.attributes else [0] * 4
-            total = [int(a) + int(b) for a, b in zip(own, pads, strict=True)]
-            node.attributes["pads"] = ir.AttrInt64s("pads", total)
-            if "auto_pad" in node.attributes:
-                del node.attributes["auto_pad"]
-            node.replace_input_with(0, pad.inputs[0])
-            if not pad.outputs[0].uses():
-                model.graph.remove(pad, safe=True)
-            modified = True
+            while node.op_type == "Conv" and _absorb_pad(model.graph, node):
+                modified = True
         return ir.passes.PassResult(model, modified)
+
+
+def _absorb_pad(graph: ir.Graph, convolution: ir.Node) -> bool:
+    """Take one Pad from in front of the convolution, if there is one that it can do itself."""
+    source = convolution.inputs[0]
+    pad = None if source is None else source.producer()
+    pads = None if pad is None or pad.op_type != "Pad" else _spatial_zero_pads(pad)
+    if pad is None or pads is None:
+        return False
+    attributes = convolution.attributes
+    own = attributes["pads"].as_ints() if "pads" in attributes else [0] * 4
+    total = [int(a) + int(b) for a, b in zip(own, pads, strict=True)]
+    attributes["pads"] = ir.AttrInt64s("pads", total)
+    attributes.pop("auto_pad", None)
+    convolution.replace_input_with(0, pad.inputs[0])
+    if not pad.outputs[0].uses():
+        graph.remove(pad, safe=True)
+    return True
 
 
 def _spatial_zero_pads(pad: ir.Node) -> list[int] | None:
@@ -178,14 +183,15 @@ class NameTensors(ir.passes.InPlacePass):
 
     Args:
         nodes: name of the re-exported node to name of the quantized tensor (empty: keep).
-        inputs, outputs: names of the model's.
+        inputs: names of the model's.
+        output: name of its first; further ones are numbered.
     """
 
-    def __init__(self, nodes: dict[str, str], inputs: list[str], outputs: list[str]) -> None:
+    def __init__(self, nodes: dict[str, str], inputs: list[str], output: str) -> None:
         super().__init__()
         self.nodes = nodes
         self.inputs = inputs
-        self.outputs = outputs
+        self.output = output
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         graph = model.graph
@@ -198,8 +204,8 @@ class NameTensors(ir.passes.InPlacePass):
         for value, name in zip(graph.inputs, self.inputs, strict=True):
             value.name = name
             value.shape = _dynamic_batch(value)
-        for value, name in zip(graph.outputs, self.outputs, strict=True):
-            value.name = name
+        for index, value in enumerate(graph.outputs):
+            value.name = f"output_{index}" if index else self.output
             value.shape = _dynamic_batch(value)
         return ir.passes.PassResult(model, True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import fx
 
-from edgegan.lowering.graph import EXAMPLE_BATCH, is_call, shape_of, tidy
+from edgegan.lowering.graph import EXAMPLE_BATCH, argument, is_call, shape_of, tidy
 from edgegan.lowering.rewrite import Rewrite
 from edgegan.targets import LoweringProfile
 
@@ -38,6 +38,9 @@ class Canonicalize:
                 node.target = aten.reshape.default
                 node.args = (node.args[0], _static_shape(node))
                 node.kwargs = {}
+            elif is_call(node, aten.pad.default) and argument(node, 2, "constant") == "constant":
+                node.target = aten.constant_pad_nd.default
+                node.args = (node.args[0], node.args[1], argument(node, 3) or 0)
             elif is_call(node, aten.reshape.default):
                 node.args = (node.args[0], _static_shape(node))
             elif is_call(node, aten.unsqueeze.default, aten.squeeze.dims, aten.squeeze.dim) and (

@@ -10,7 +10,18 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-_MOVES_DATA = frozenset({"Transpose", "Reshape", "Squeeze", "Unsqueeze", "Identity"})
+_CONVEYS = frozenset(
+    {
+        "Transpose",
+        "Reshape",
+        "Squeeze",
+        "Unsqueeze",
+        "Identity",
+        "QuantizeLinear",
+        "DequantizeLinear",
+    }
+)
+"""Operators that carry tensors to others. What computes (``QLinearAdd`` or ``Add``) is not here."""
 
 Tensors = Mapping[str, NDArray[Any]]
 
@@ -54,8 +65,8 @@ class ExecutionMap:
         return int8 / total if total else 0.0
 
     def computation(self) -> tuple[tuple[LayerExecution, ...], dict[str, int]]:
-        """The map without operators that only move data: what decides the numbers."""
-        kernels = {k: n for k, n in self.kernels.items() if k not in _MOVES_DATA}
+        """The map without operators that only convey data: what decides the numbers."""
+        kernels = {k: n for k, n in self.kernels.items() if k not in _CONVEYS}
         return self.layers, kernels
 
     def as_json(self) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import onnx
+import onnxruntime
 
 from edgegan.errors import BundleError
 
@@ -20,7 +22,7 @@ def count_macs(model: onnx.ModelProto) -> dict[str, tuple[str, int]]:
         Node name to (operator, MACs), in graph order, for nodes with multiplications.
 
     Raises:
-        BundleError: if a layer's shape cannot be inferred.
+        BundleError: if a layer's shape can neither be inferred nor observed.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
@@ -38,16 +40,41 @@ def count_macs(model: onnx.ModelProto) -> dict[str, tuple[str, int]]:
         for value in [*inferred.graph.value_info, *inferred.graph.input, *inferred.graph.output]
     }
     shapes |= {tensor.name: list(tensor.dims) for tensor in inferred.graph.initializer}
+    layers = [node for node in inferred.graph.node if node.op_type in _FORMULAS]
+    wanted = {name for node in layers for name in (node.input[0], node.input[1], node.output[0])}
+    unknown = sorted(name for name in wanted if not shapes.get(name) or 0 in shapes[name])
+    if unknown:
+        shapes |= _observed_shapes(copy, unknown)
     counted = {}
-    for node in inferred.graph.node:
-        if node.op_type in _FORMULAS:
-            known = [
-                shapes.get(name, []) for name in (node.input[0], node.input[1], node.output[0])
-            ]
-            if any(not shape or 0 in shape for shape in known):
-                raise BundleError(f"the shapes of layer {node.name} cannot be inferred.")
-            counted[node.name] = (node.op_type, _FORMULAS[node.op_type](*known))
+    for node in layers:
+        known = [shapes[name] for name in (node.input[0], node.input[1], node.output[0])]
+        counted[node.name] = (node.op_type, _FORMULAS[node.op_type](*known))
     return counted
+
+
+def _observed_shapes(model: onnx.ModelProto, names: list[str]) -> dict[str, list[int]]:
+    """Shapes that inference cannot find (they pass through a Resize, say), by running on zeros."""
+    probe = onnx.ModelProto()
+    probe.CopyFrom(model)
+    for name in names:
+        probe.graph.output.append(onnx.ValueInfoProto(name=name))
+    feed = {}
+    for value in probe.graph.input:
+        kind = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+        shape = [dim.dim_value or 1 for dim in value.type.tensor_type.shape.dim]
+        feed[value.name] = np.zeros(shape, kind)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        session = onnxruntime.InferenceSession(
+            probe.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        results = session.run(names, feed)
+    except Exception as error:  # pybind raises its own unrelated types
+        detail = " ".join(str(error).split())[:300]
+        raise BundleError(f"the shapes of the model cannot be found: {detail}") from None
+    return {name: list(value.shape) for name, value in zip(names, results, strict=True)}
 
 
 def _convolution(source: list[int], weight: list[int], output: list[int]) -> int:

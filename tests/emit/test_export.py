@@ -36,7 +36,7 @@ def quantized(module: nn.Module, shape: tuple[int, ...], bits: int, per_channel:
 
 
 def emit(placed: Placed, shape: tuple[int, ...], path: Path) -> onnx.ModelProto:
-    model = export_onnx(placed.graph, (torch.randn(2, *shape),), ["latent"], ["image"], 21)
+    model = export_onnx(placed.graph, (torch.randn(2, *shape),), ["latent"], "image", 21)
     ir.save(model, path)
     onnx.checker.check_model(str(path), full_check=True)
     return onnx.load(path)
@@ -141,7 +141,7 @@ def test_float_islands_skips_and_sums(tmp_path: Path) -> None:
 
 def test_float_export_is_the_module(dcgan: nn.Module, tmp_path: Path) -> None:
     example = (torch.randn(2, 8),)
-    model = export_onnx(capture(dcgan, example), example, ["latent"], ["image"], 21)
+    model = export_onnx(capture(dcgan, example), example, ["latent"], "image", 21)
     ir.save(model, tmp_path / "f.onnx")
     x = torch.randn(3, 8)
     actual = first_output(OrtRuntime().load(tmp_path / "f.onnx").run({"latent": x.numpy()}))

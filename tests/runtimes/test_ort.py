@@ -27,7 +27,7 @@ def test_macs_against_torch() -> None:
     proto = onnx.ModelProto()
     import onnx_ir as ir
 
-    proto = ir.to_proto(export_onnx(capture(module, example), example, ["z"], ["image"], 21))
+    proto = ir.to_proto(export_onnx(capture(module, example), example, ["z"], "image", 21))
     with FlopCounterMode(display=False) as counter:
         module(torch.randn(1, 8))
     assert 2 * sum(macs for _, macs in count_macs(proto).values()) == counter.get_total_flops()

@@ -1,0 +1,1 @@
+"""Generators written in ways that the team's own are not."""

@@ -1,0 +1,92 @@
+"""Strangers' generators export with their checks, or are refused in a sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file, save_file
+
+from edgegan.bundle import open_bundle
+from edgegan.cache import StageCache
+from edgegan.errors import ModelError
+from edgegan.pipeline import ExportResult, export
+from edgegan.recipe import load_recipe
+from edgegan.runtimes.ort import OrtRuntime
+from tests.strangers import generators
+
+EXPORTABLE: dict[str, list[tuple[int, ...]]] = {
+    "NestedBlocks": [(7,)],
+    "Functional": [(6,)],
+    "SequentialOnly": [(9,)],
+    "SkipsAndOutputs": [(3, 10, 14)],
+    "ConstantInput": [(5,)],
+    "GroupsAndDilations": [(8, 5, 4)],
+    "SpectralNorms": [(6, 4, 4)],
+    "TwoInputs": [(8,), (4,)],
+    "ReflectAndInstanceNorm": [(3, 12, 9)],
+    "SharedAndWrapped": [(5, 3, 3)],
+    "UnsupportedUpsampling": [(4, 6, 6)],
+}
+ISLANDS = {"ReflectAndInstanceNorm", "UnsupportedUpsampling", "TwoInputs", "ConstantInput"}
+"""Float operators stand between their integer regions, so a step of difference may travel."""
+
+
+def run(name: str, shapes: list[tuple[int, ...]], folder: Path, bits: int = 8) -> ExportResult:
+    torch.manual_seed(0)
+    module = getattr(generators, name)().train()
+    inputs = [torch.randn(8, *shape) for shape in shapes]
+    if name != "Branching":
+        module(*inputs)  # batch norms and power iterations have seen something
+    save_file({k: v.contiguous() for k, v in module.state_dict().items()}, folder / "w.safetensors")
+    recipe = {
+        "schema": "edgegan.recipe/1",
+        "name": name,
+        "generator": {
+            "source": f"tests.strangers.generators:{name}",
+            "weights": "w.safetensors",
+            "inputs": [{"name": f"in{i}", "shape": list(s)} for i, s in enumerate(shapes)],
+        },
+        "calibration": {"samples": 40},
+        "quantization": {"weight_bits": bits},
+        "checks": {"parity_samples": 40, "latency_seconds": 0.01},
+    }
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    loaded, base = load_recipe(str(folder / "recipe.yaml"))
+    return export(loaded, base, folder / "bundle", StageCache(folder / "cache"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXPORTABLE)
+def test_exports(name: str, tmp_path: Path) -> None:
+    result = run(name, EXPORTABLE[name], tmp_path)
+    values = {check.name: check.value for check in result.checks}
+    assert values["lowering.relative_error"] <= 1e-5
+    assert values["parity.psnr_db"] >= 20
+    assert values["int8.mac_share"] == 1.0
+    if name not in ISLANDS:
+        assert values["parity.max_lsb"] == 0
+    bundle = open_bundle(tmp_path / "bundle")
+    module = getattr(generators, name)()
+    module.load_state_dict(load_file(tmp_path / "w.safetensors"))
+    inputs = bundle.golden("inputs")
+    reference = OrtRuntime().load(bundle.folder / "reference" / "float.onnx").run(inputs)
+    with torch.no_grad():
+        expected = module.eval()(*(torch.from_numpy(value) for value in inputs.values()))
+    leaves = torch.utils._pytree.tree_leaves(expected)
+    assert len(reference) == len(leaves)
+    for value, leaf in zip(reference.values(), leaves, strict=True):
+        np.testing.assert_allclose(value, leaf.numpy(), atol=2e-5)
+
+
+@pytest.mark.parametrize("name", ["Branching", "ThroughPython"])
+def test_refusals_are_sentences(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError) as error:
+        run(name, [(4,)], tmp_path)
+    text = str(error.value)
+    assert "\n" not in text and len(text) < 500
+    assert "cannot be captured" in text
+    assert not (tmp_path / "bundle").exists()
