@@ -12,11 +12,12 @@ from edgegan.bundle import MANIFEST, Manifest, TargetEntry, list_files, save_gol
 from edgegan.checks.speed import FLOAT, LOWERED, QUANTIZED
 from edgegan.latency.environment import environment
 from edgegan.recipe import ResolvedRecipe
+from edgegan.reports.page import Samples, render
 from edgegan.results import TargetResults
 from edgegan.runtimes.base import first_output
 from edgegan.runtimes.find import runtime_for
 
-GOLDEN_SAMPLES = 8
+GOLDEN_SAMPLES = 16
 GOLDEN_SEED = 7
 
 
@@ -39,11 +40,13 @@ def write_bundle(
     references = {name: f"reference/{name}.onnx" for name in (FLOAT, LOWERED)}
     for name, path in references.items():
         shutil.copyfile(models[name], bundle / path)
-    shape = _write_golden(bundle, first)
+    samples = _write_golden(bundle, first)
     recipe = resolved.as_yaml()
     (bundle / "recipe.resolved.yaml").write_text(recipe)
     (bundle / "report.json").write_text(json.dumps(report, indent=2, allow_nan=False) + "\n")
-    (bundle / "LICENSE").write_text(_terms(resolved, folder))
+    terms = _terms(resolved, folder)
+    (bundle / "LICENSE").write_text(terms)
+    (bundle / "report.html").write_text(render(report, samples, terms), encoding="utf-8")
     here = environment()
     manifest = Manifest(
         schema="edgegan.bundle/1",  # type: ignore[call-arg]
@@ -52,7 +55,7 @@ def write_bundle(
         license=resolved.license,
         inputs=resolved.generator.inputs,
         output=resolved.generator.output,
-        output_shape=shape,
+        output_shape=samples.quantized.shape[1:],
         golden_seed=GOLDEN_SEED,
         recipe_sha256=text_digest(recipe),
         references=references,
@@ -75,8 +78,8 @@ def write_bundle(
     (bundle / MANIFEST).write_text(text + "\n")
 
 
-def _write_golden(bundle: Path, result: TargetResults) -> tuple[int, ...]:
-    """Golden pairs from the engine and from the float model; returns the shape of one image."""
+def _write_golden(bundle: Path, result: TargetResults) -> Samples:
+    """Golden pairs from the engine and from the float model."""
     generator = result.resolved.generator
     samples = generator.sample(GOLDEN_SAMPLES, GOLDEN_SEED)
     inputs = {spec.name: value for spec, value in zip(generator.inputs, samples, strict=True)}
@@ -86,7 +89,7 @@ def _write_golden(bundle: Path, result: TargetResults) -> tuple[int, ...]:
     name = generator.output.name
     save_golden(bundle / "golden" / "inputs.npz", inputs)
     save_golden(bundle / "golden" / "outputs.npz", {name: image, f"{name}_float": original})
-    return image.shape[1:]
+    return Samples(original, image, generator.output.value_range)
 
 
 def _terms(resolved: ResolvedRecipe, folder: Path) -> str:

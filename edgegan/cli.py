@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from edgegan import __version__, terminal
 from edgegan.benchmark import SCHEMA as BENCHMARK_SCHEMA
 from edgegan.benchmark import Gates, benchmark
+from edgegan.bundle import Bundle, open_bundle
 from edgegan.cache import StageCache, default_cache_folder
 from edgegan.card import load_card
 from edgegan.checks.check import Verdict, overall
 from edgegan.datasets.catalogue import find_source
+from edgegan.diagnosis import diagnose_bundle
 from edgegan.doctor import as_json as doctor_json
 from edgegan.doctor import diagnose
 from edgegan.errors import (
@@ -149,6 +152,47 @@ def benchmark_command(
     otherwise = f"{len(checks)} gates hold" if checks else "measured; no gate was given"
     terminal.verdict_line(shown, terminal.explain(checks, otherwise), json)
     raise typer.Exit(EXIT_GATE if failed else EXIT_OK)
+
+
+@app.command()
+def debug(
+    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+    samples: Annotated[int, typer.Option(min=2, max=4096, help="Inputs to run.")] = 64,
+    against_engine: Annotated[
+        bool, typer.Option("--against-engine", help="Compare the engine with the exact simulation.")
+    ] = False,
+    generator: Annotated[
+        Path | None, typer.Option(help="Folder of your generator, for --against-engine.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Say which layers spoil the image, and what keeping them in float would give back.
+
+    Example: edgegan debug out/fashion-dcgan
+    """
+    opened = open_bundle(bundle)
+    if against_engine:
+        parity = _simulated(opened, generator, samples)
+        document = {"schema": "edgegan.parity/1", "samples": samples, "max_lsb": parity.max_lsb}
+        document |= {"first_difference": parity.first_difference, "tensors": parity.tensors}
+        terminal.print_json(document) if json else terminal.print_parity(parity)
+        raise typer.Exit(EXIT_GATE if parity.max_lsb else EXIT_OK)
+    diagnosis = diagnose_bundle(opened, samples)
+    if json:
+        terminal.print_json({"schema": "edgegan.debug/1"} | diagnosis.as_json())
+    else:
+        terminal.print_diagnosis(diagnosis)
+
+
+def _simulated(bundle: Bundle, generator: Path | None, samples: int) -> Any:
+    try:
+        module = importlib.import_module("edgegan.against_engine")
+    except ModuleNotFoundError as error:
+        raise UnavailableError(
+            f"--against-engine needs the package {error.name!r}; install it with: "
+            "pip install 'edgegan[export]'"
+        ) from None
+    return module.compare_with_simulation(bundle, generator, samples)
 
 
 @app.command("verify")

@@ -6,6 +6,7 @@
     emitted    model.onnx              QDQ
     parity     parity.json             engine against exact simulation
     quality    quality.json            qFID and FID of the engine
+    diagnosis  diagnosis.json          layer by layer, against the float graph
     latency    latency.json            engine against its float originals
 
 This file knows no torch: a run whose stages are all in the cache never loads it.
@@ -29,7 +30,8 @@ from edgegan.bundle import (
 from edgegan.cache import StageCache, digest, file_digest, source_digest
 from edgegan.card import card_folder
 from edgegan.checks.check import Check
-from edgegan.checks.speed import measure_speed, spread_note
+from edgegan.checks.speed import LOWERED, QUANTIZED, measure_speed, spread_note
+from edgegan.diagnosis import diagnose
 from edgegan.errors import UnavailableError
 from edgegan.generators.identity import generator_digest
 from edgegan.latency.environment import environment, package_versions
@@ -40,6 +42,7 @@ from edgegan.results import TargetResults
 from edgegan.runtimes.find import runtime_for
 from edgegan.targets import Target, find_target
 
+DIAGNOSIS_SAMPLES = 64
 _COMPUTES = ("torch", "onnx", "onnxruntime", "onnxscript", "onnx-ir", "numpy")
 
 
@@ -148,7 +151,7 @@ class _Run:
                 target.grid.name,
                 recipe.quantization.model_dump(mode="json"),
                 recipe.calibration.model_dump(mode="json"),
-                _code("quantization"),
+                _code("quantization", "generators/latents.py"),
             ],
             lambda out: self._stages().calibrate_ranges(
                 self._workbench(), out, self._progress("calibrated")
@@ -196,6 +199,11 @@ class _Run:
                 ),
             )  # fmt: skip
         self._stage(
+            "diagnosis",
+            [self.keys["emitted"], machine, _code("diagnosis.py")],
+            lambda out: self._diagnosis(out, self._progress("diagnosis")),
+        )
+        self._stage(
             "latency",
             [self.keys["emitted"], machine, _code("latency"), here.cores, checks.latency_seconds],
             self._latency,
@@ -204,6 +212,20 @@ class _Run:
 
     def _results(self) -> TargetResults:
         return TargetResults(self.resolved, self.target, self.folders)
+
+    def _diagnosis(self, out: Path, report: Callable[[int, int], None]) -> None:
+        models, generator = self._results().models(), self.resolved.generator
+        samples = generator.sample(DIAGNOSIS_SAMPLES, self.resolved.recipe.checks.seed)
+        inputs = {spec.name: value for spec, value in zip(generator.inputs, samples, strict=True)}
+        diagnosis = diagnose(
+            models[QUANTIZED],
+            models[LOWERED],
+            inputs,
+            generator.output.value_range,
+            runtime_for(self.target),
+            report,
+        )
+        (out / "diagnosis.json").write_text(json.dumps(diagnosis.as_json(), allow_nan=False) + "\n")
 
     def _latency(self, out: Path) -> None:
         speed = measure_speed(

@@ -151,9 +151,10 @@ class ResolvedRecipe(Strict):
     features: str | None
 
     def as_yaml(self) -> str:
-        """The resolved recipe; itself loadable where the weights lie beside it."""
+        """The resolved recipe, itself a recipe; of one's own generator, beside its weights."""
         data = self.recipe.model_dump(mode="json", by_alias=True, exclude_none=True)
-        data["generator"] = self.generator.model_dump(mode="json")
+        if self.recipe.generator.zoo is None:
+            data["generator"] = self.generator.model_dump(mode="json")
         data["license"] = self.license
         if self.features is not None:
             data["checks"]["features"] = self.features

@@ -25,6 +25,7 @@ from torch import fx
 from edgegan.checks.parity import measure_parity
 from edgegan.checks.quality import measure_quality
 from edgegan.emit.export import export_onnx
+from edgegan.generators.latents import RANGES
 from edgegan.generators.load import load_module
 from edgegan.lowering.capture import capture
 from edgegan.lowering.graph import EXAMPLE_BATCH
@@ -127,6 +128,7 @@ def calibrate_ranges(bench: Workbench, folder: Path, report: Report) -> None:
         weights=Quantiles(*section.weight_quantiles),
         momentum=section.momentum,
         clip_saturated=section.clip_saturated,
+        input_ranges=tuple(RANGES.get(i.law) for i in bench.resolved.generator.inputs),
     )
     parameters = calibrate(
         bench.placed, batches, settings, lambda done: report(done, section.samples)

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from edgegan.benchmark import Row
 from edgegan.checks.check import Check, Verdict
+from edgegan.diagnosis import Diagnosis
 from edgegan.doctor import Finding
 from edgegan.latency.environment import Environment
 from edgegan.pipeline import Event
@@ -82,6 +83,42 @@ def print_benchmark(rows: list[Row]) -> None:
             )
         if row.checks:
             print_checks(row.checks)
+
+
+def print_diagnosis(diagnosis: Diagnosis) -> None:
+    out().print(f"PSNR {diagnosis.psnr_db:.2f} dB against float, {diagnosis.samples} samples")
+    if diagnosis.parts_at:
+        out().print(f"first layer below 20 dB: {diagnosis.parts_at}", markup=False)
+    table = _table("layer", "in float +dB", "SQNR dB", "own dB", "clipped", "grid used")
+    for tensor in diagnosis.ranked():
+        table.add_row(
+            tensor.layer,
+            f"{tensor.gain_db:.2f}",
+            f"{tensor.sqnr_db:.1f}",
+            f"{tensor.own_sqnr_db:.1f}",
+            f"{tensor.clipped_share:.2%}",
+            f"{tensor.grid_used:.0%}",
+        )
+    out().print(table)
+    table = _table("weight", "bits", "SQNR dB", "states used")
+    for weight in diagnosis.weights:
+        share = f"{weight.states_used:.0%}"
+        table.add_row(weight.name, str(weight.bits), f"{weight.sqnr_db:.1f}", share)
+    out().print(table)
+    worst = diagnosis.ranked()[:1]
+    if worst:
+        text = f"most harm: {worst[0].layer}; in float it would give back {worst[0].gain_db:.2f} dB"
+        out().print(text, markup=False)
+
+
+def print_parity(parity: Any) -> None:
+    table = _table("tensor", "LSB")
+    for name, lsb in parity.tensors.items():
+        table.add_row(name, str(lsb))
+    out().print(table)
+    first = parity.first_difference
+    text = f"engine and simulation part at {first}" if first else "engine and simulation are equal"
+    out().print(f"{text} ({parity.samples} samples)", markup=False)
 
 
 def print_doctor(here: Environment, findings: list[Finding]) -> None:

@@ -18,7 +18,7 @@ from edgegan.pipeline import Event, ExportResult, export
 from edgegan.recipe import load_recipe
 from tests.models import write_own_generator
 
-STAGES = ["captured", "lowered", "calibrated", "emitted", "parity", "latency"]
+STAGES = ["captured", "lowered", "calibrated", "emitted", "parity", "diagnosis", "latency"]
 
 
 def run(
@@ -49,11 +49,11 @@ def test_the_bundle_is_whole(exported: tuple[Path, Path, ExportResult]) -> None:
     assert damaged_files(bundle) == []
     assert set(bundle.manifest.files) == {
         "model.onnx", "reference/float.onnx", "reference/lowered.onnx", "golden/inputs.npz",
-        "golden/outputs.npz", "recipe.resolved.yaml", "report.json", "LICENSE",
+        "golden/outputs.npz", "recipe.resolved.yaml", "report.json", "report.html", "LICENSE",
     }  # fmt: skip
     assert bundle.manifest.output_shape == (1, 8, 8)
     golden = bundle.golden("outputs")
-    assert golden["image"].shape == (8, 1, 8, 8)
+    assert golden["image"].shape == (16, 1, 8, 8)
     error = np.abs(golden["image"] - golden["image_float"])
     assert 0.0 < error.mean() < 0.03
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
@@ -87,7 +87,7 @@ def test_only_what_depends_on_a_change_is_made_again(
 ) -> None:
     folder, recipe, _ = exported
     _, cached = run(recipe, folder / "w4", folder / "cache", "quantization.weight_bits=4")
-    assert cached == dict(zip(STAGES, [True, True, False, False, False, False], strict=True))
+    assert cached == dict(zip(STAGES, [True, True, *[False] * 5], strict=True))
     sizes = [(folder / name / "model.onnx").stat().st_size for name in ("bundle", "w4")]
     assert sizes[1] < sizes[0]
 

@@ -93,5 +93,13 @@ def test_the_resolved_recipe_is_a_recipe() -> None:
     recipe, folder = load_recipe("fashion-dcgan-w8a8")
     resolved, _ = resolve(recipe, folder)
     again = validate(Recipe, yaml.safe_load(resolved.as_yaml()), "resolved")
-    assert again.generator.own == resolved.generator
+    assert again.generator.zoo == "fashion-dcgan"
     assert again.quantization == recipe.quantization
+    assert again.checks.features == "fashion-features"
+
+
+def test_ones_own_generator_is_resolved_whole(tmp_path: Path) -> None:
+    recipe, folder = load_recipe(str(write_own_generator(tmp_path)))
+    resolved, _ = resolve(recipe, folder)
+    again = validate(Recipe, yaml.safe_load(resolved.as_yaml()), "resolved")
+    assert again.generator.own == resolved.generator

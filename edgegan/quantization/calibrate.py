@@ -34,12 +34,15 @@ class Calibration:
         activations, weights: quantile levels.
         momentum: of the moving average over images.
         clip_saturated: whether ranges end where their readers saturate; see ``saturation_limit``.
+        input_ranges: of the graph's inputs, in order; None where a range is to be observed. A latent's
+            law is known: what one image shows of it (100 values) says little about its tails.
     """
 
     activations: Quantiles
     weights: Quantiles
     momentum: float
     clip_saturated: bool = True
+    input_ranges: tuple[tuple[float, float] | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,8 +112,7 @@ def calibrate(
     result = {}
     for name, quantizer in placed.quantizers.items():
         if quantizer.kind == "activation":
-            limit = quantizer.limit if calibration.clip_saturated else None
-            result[name] = _activation(quantizer, observers[name], limit)
+            result[name] = _activation(quantizer, observers[name], calibration)
         else:
             result[name] = _weight(placed, quantizer, calibration.weights)
     result |= _limit_biases(placed, result)
@@ -127,7 +129,7 @@ def apply_parameters(placed: Placed, parameters: dict[str, QuantizationParameter
 
 
 def _activation(
-    quantizer: Quantizer, observer: MovingAverageQuantileObserver, limit: float | None
+    quantizer: Quantizer, observer: MovingAverageQuantileObserver, calibration: Calibration
 ) -> QuantizationParameters:
     low, high = observer.low, observer.high
     if low is None or high is None or not np.isfinite([low, high]).all():
@@ -135,8 +137,12 @@ def _activation(
             f"layer {quantizer.layer}: its activations are not finite during calibration; check the "
             "weights and the inputs' law."
         )
-    if limit is not None:
-        low, high = max(low, -limit), min(high, limit)
+    known = calibration.input_ranges
+    index = quantizer.input_index
+    if index is not None and index < len(known):
+        low, high = known[index] or (low, high)
+    if quantizer.limit is not None and calibration.clip_saturated:
+        low, high = max(low, -quantizer.limit), min(high, quantizer.limit)
     scale, zero_point = affine_parameters(low, high, quantizer.grid)
     return QuantizationParameters(np.asarray(scale), np.asarray(zero_point, np.int64))
 

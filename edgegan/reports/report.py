@@ -36,6 +36,7 @@ def make_report(
                     for key, value in result.read("parity", "parity.json").items()
                 },
                 "latency": result.read("latency", "latency.json"),
+                "diagnosis": result.read("diagnosis", "diagnosis.json"),
             }
             for result in results
         },

@@ -23,6 +23,22 @@ _CONVEYS = frozenset(
 )
 """Operators that carry tensors to others. What computes (``QLinearAdd`` or ``Add``) is not here."""
 
+_MOVES = frozenset(
+    {
+        "Slice",
+        "Concat",
+        "Gather",
+        "Split",
+        "DepthToSpace",
+        "Cast",
+        "Shape",
+        "Expand",
+        "Tile",
+        "MaxPool",
+    }
+)
+"""Operators that work on integers as on floats."""
+
 Tensors = Mapping[str, NDArray[Any]]
 
 
@@ -69,10 +85,20 @@ class ExecutionMap:
         kernels = {k: n for k, n in self.kernels.items() if k not in _CONVEYS}
         return self.layers, kernels
 
+    def islands(self) -> dict[str, int]:
+        """Operators that compute in float, and how often each occurs."""
+        integer = ("QLinear", "QGemm", "MatMulInteger", "ConvInteger", "Nhwc")
+        return {
+            kernel: count
+            for kernel, count in self.kernels.items()
+            if kernel not in _CONVEYS | _MOVES and not kernel.startswith(integer)
+        }
+
     def as_json(self) -> dict[str, Any]:
         return {
             "layers": [asdict(layer) for layer in self.layers],
             "kernels": self.kernels,
+            "islands": self.islands(),
             "int8_mac_share": self.mac_share,
         }
 

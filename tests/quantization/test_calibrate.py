@@ -69,8 +69,15 @@ def test_the_range_in_front_of_a_tanh(clip: bool) -> None:
     settings = Calibration(Quantiles(0, 1), Quantiles(0, 1), 0.5, clip)
     parameters = calibrate(result, [(torch.tensor([[-2.0], [-2.0]]),)], settings)
     (scale,) = {float(parameters[n].scale) for n, q in result.quantizers.items() if q.limit}
-    expected = (math.atanh(1 - 1 / 255) if clip else 20.0) / 255
+    expected = (math.atanh(1 - 2 / 255 / 64) if clip else 20.0) / 255
     assert scale == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_known_law_gives_the_range_of_an_input() -> None:
+    result = placed(linear([[1.0]], [0.0]), (1,))
+    settings = Calibration(Quantiles(0, 1), Quantiles(0, 1), 0.5, True, ((-3.92, 3.92),))
+    parameters = calibrate(result, [(torch.tensor([[0.5]]),)], settings)
+    assert float(parameters["input"].scale) == pytest.approx(2 * 3.92 / 255)
 
 
 def test_no_images_is_an_error() -> None:

@@ -117,11 +117,11 @@ def test_a_shared_weight_has_one_quantizer() -> None:
 
 
 def test_a_tanh_limits_the_range_in_front_of_it() -> None:
-    """tanh(limit) is half an 8-bit level below 1; a tensor that something else reads has no limit."""
+    """tanh(limit) is 1/64 of an 8-bit level below 1; a tensor that something else reads has no limit."""
     result = placed(Generator(8, (16, 8), 1), (8,))
     limits = {q.name: q.limit for q in result.quantizers.values() if q.limit is not None}
     assert list(limits) == ["main_6"]
-    assert math.tanh(limits["main_6"]) == pytest.approx(1 - 1 / 255)
+    assert math.tanh(limits["main_6"]) == pytest.approx(1 - 2 / 255 / 64)
     layer = nn.Sequential(nn.Conv2d(3, 20, 3), nn.Sigmoid())
     (limit,) = {q.limit for q in placed(layer, (3, 6, 6)).quantizers.values()} - {None}
-    assert 1 / (1 + math.exp(-limit)) == pytest.approx(1 - 1 / 510)
+    assert 1 / (1 + math.exp(-limit)) == pytest.approx(1 - 1 / 255 / 64)

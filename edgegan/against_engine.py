@@ -1,0 +1,67 @@
+"""`edgegan debug --against-engine`: where an engine leaves the exact simulation.
+
+Rebuilds the graph from the bundle's resolved recipe, takes scales and zero points from the bundle's
+own model, and compares the engine of this machine with the simulation, tensor by tensor. Needs torch.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from edgegan.bundle import Bundle
+from edgegan.checks.parity import Parity, measure_parity
+from edgegan.errors import BundleError
+from edgegan.quantization.calibrate import QuantizationParameters, apply_parameters
+from edgegan.recipe import load_recipe, resolve
+from edgegan.runtimes.find import runtime_for
+from edgegan.stages import Workbench
+from edgegan.targets import find_target
+
+
+def compare_with_simulation(bundle: Bundle, generator: Path | None, samples: int) -> Parity:
+    """Compare on ``samples`` seeded inputs.
+
+    Args:
+        generator: folder of one's own generator's weights and source; zoo models are found.
+
+    Raises:
+        BundleError: if the model's quantizers are not those of the recipe's graph.
+    """
+    recipe, _ = load_recipe(str(bundle.path("recipe.resolved.yaml")))
+    resolved, folder = resolve(recipe, generator or bundle.folder)
+    entry = bundle.manifest.targets[0]
+    bench = Workbench(resolved, folder, find_target(entry.name))
+    model = bundle.path(entry.model)
+    parameters = _read_parameters(model)
+    if set(parameters) != set(bench.placed.quantizers):
+        raise BundleError(
+            f"{bundle.folder}: its quantizers are not those that this edgegan places; it was made by "
+            f"version {bundle.manifest.edgegan}, use that one."
+        )
+    apply_parameters(bench.placed, parameters)
+    return measure_parity(
+        model,
+        bundle.path(bundle.manifest.references["float"]),
+        bench.placed.graph,
+        bench.feed(samples, bundle.manifest.golden_seed),
+        resolved.generator.output.value_range,
+        runtime_for(find_target(entry.name)),
+    )
+
+
+def _read_parameters(model: Path) -> dict[str, QuantizationParameters]:
+    """Scale and zero point of every quantizer, from the ONNX model."""
+    proto = onnx.load(model)
+    constants = {tensor.name: tensor for tensor in proto.graph.initializer}
+    found = {}
+    for node in proto.graph.node:
+        if node.op_type != "DequantizeLinear" or not node.input[1].startswith("quantizers."):
+            continue
+        name = node.input[1].removeprefix("quantizers.").removesuffix(".scale")
+        scale, zero = (onnx.numpy_helper.to_array(constants[key]) for key in node.input[1:3])
+        zeros = np.broadcast_to(zero.astype(np.int64), scale.shape)
+        found[name] = QuantizationParameters(np.asarray(scale, np.float32), np.array(zeros))
+    return found
