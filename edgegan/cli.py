@@ -34,6 +34,7 @@ from edgegan.latency.baseline import read_baseline, write_baseline
 from edgegan.latency.environment import environment
 from edgegan.latency.measure import Effort
 from edgegan.pipeline import export as run_export
+from edgegan.pipeline import plan
 from edgegan.recipe import load_recipe
 from edgegan.resources import model_names, resource_folder
 from edgegan.verification import verify
@@ -69,12 +70,17 @@ def _options(
 @app.command()
 def export(
     recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a shipped recipe.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the bundle.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder of the bundle.")
+    ] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a bundle that is there.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the plan; calibrate and write nothing.")
     ] = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -84,6 +90,14 @@ def export(
     Example: edgegan export fashion-dcgan-w8a8 -o out/fashion-dcgan
     """
     loaded, folder = load_recipe(recipe, tuple(overrides or ()))
+    if dry_run:
+        plans = plan(loaded, folder)
+        terminal.print_json({"schema": plans[0]["schema"], "targets": plans}) if json else (
+            terminal.print_plans(plans)
+        )
+        return
+    if output is None:
+        raise UsageError("export needs --output FOLDER (or --dry-run).")
     cache = StageCache(default_cache_folder())
     with terminal.pipeline_progress(quiet) as listen:
         result = run_export(loaded, folder, output, cache, listen, overwrite)

@@ -108,6 +108,32 @@ def export(
     return ExportResult(output, report, checks)
 
 
+def plan(recipe: Recipe, recipe_folder: Path) -> list[dict[str, Any]]:
+    """What ``export`` would do, one document a target; nothing is calibrated or written.
+
+    Raises:
+        EdgeganError: as ``export``, for everything that can be known beforehand.
+    """
+    resolved, folder = resolve(recipe, recipe_folder)
+    generator_digest(resolved.generator, folder)
+    planner = _import("edgegan.plan")
+    stages = _import("edgegan.stages")
+    documents = []
+    for name in recipe.targets:
+        documents.append(planner.plan(stages.Workbench(resolved, folder, find_target(name))))
+    return documents
+
+
+def _import(module: str) -> Any:
+    """Code that needs torch; the rest of this file does without."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise UnavailableError(
+            f"export needs the package {error.name!r}; install it with: pip install 'edgegan[export]'"
+        ) from None
+
+
 class _Run:
     """All stages of one target."""
 
@@ -258,13 +284,8 @@ class _Run:
         return lambda done, total: self.listen(Event(stage, done, total))
 
     def _stages(self) -> Any:
-        """The stages' code, which needs torch; loaded when a result is not in the cache."""
-        try:
-            return importlib.import_module("edgegan.stages")
-        except ModuleNotFoundError as error:
-            raise UnavailableError(
-                f"export needs the package {error.name!r}; install it with: pip install 'edgegan[export]'"
-            ) from None
+        """The stages' code; loaded when a result is not in the cache."""
+        return _import("edgegan.stages")
 
     def _workbench(self) -> Any:
         if self._bench is None:

@@ -85,6 +85,21 @@ def print_benchmark(rows: list[Row]) -> None:
             print_checks(row.checks)
 
 
+def print_plans(plans: list[dict[str, Any]]) -> None:
+    for plan in plans:
+        out().print(f"{plan['name']} for {plan['target']}", style="bold", markup=False)
+        table = _table("layer", "operator", "precision", "bits", "weights", "output")
+        for layer in plan["layers"]:
+            shape = "x".join(str(side) for side in layer["output"])
+            bits, count = str(layer["weight_bits"]), f"{layer['parameters']:,}"
+            table.add_row(layer["layer"], layer["operator"], layer["precision"], bits, count, shape)
+        out().print(table)
+        islands = [f"{item['operator']} ({item['layer']})" for item in plan["islands"]]
+        out().print(f"float islands: {', '.join(islands) or 'none'}", markup=False)
+        before, after = plan["float_bytes"], plan["quantized_bytes"]
+        out().print(f"about {after:,} bytes of {before:,} ({after / before:.0%})")
+
+
 def print_diagnosis(diagnosis: Diagnosis) -> None:
     out().print(f"PSNR {diagnosis.psnr_db:.2f} dB against float, {diagnosis.samples} samples")
     if diagnosis.parts_at:

@@ -14,7 +14,7 @@ from edgegan.bundle import damaged_files, open_bundle
 from edgegan.cache import StageCache
 from edgegan.checks.check import Verdict
 from edgegan.errors import EdgeganError, ModelError, OutputExistsError, UnavailableError
-from edgegan.pipeline import Event, ExportResult, export
+from edgegan.pipeline import Event, ExportResult, export, plan
 from edgegan.recipe import load_recipe
 from tests.models import write_own_generator
 
@@ -184,3 +184,18 @@ def test_an_unwritable_output_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(EdgeganError, match="cannot be written"):
         run(recipe, tmp_path / "file" / "bundle", tmp_path / "cache")
+
+
+def test_the_plan_is_what_happens(exported: tuple[Path, Path, ExportResult]) -> None:
+    _, recipe, result = exported
+    loaded, folder = load_recipe(str(recipe))
+    (planned,) = plan(loaded, folder)
+    execution = result.report["targets"]["ort-x86"]["execution"]
+    assert len(planned["layers"]) == len(execution["layers"])
+    assert [layer["precision"] for layer in planned["layers"]] == ["int8"] * 3
+    assert [island["operator"] for island in planned["islands"]] == ["tanh"]
+    assert planned["rewrites"] == result.report["targets"]["ort-x86"]["rewrites"]
+    loaded, folder = load_recipe(str(recipe), ("quantization.keep_float=[up.0]",))
+    (planned,) = plan(loaded, folder)
+    assert planned["kept_float"] == ["up.0"]
+    assert "float" in {layer["precision"] for layer in planned["layers"]}

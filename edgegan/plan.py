@@ -1,0 +1,118 @@
+"""`edgegan export --dry-run`: what an export would do, from the graph alone; nothing is calibrated."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import fx
+
+from edgegan.lowering.graph import is_call, is_parameter, path_of, shape_of
+from edgegan.lowering.hoist_activation import MOVEMENT
+from edgegan.quantization.fake_quantize import FAKE_QUANTIZE
+from edgegan.quantization.placement import JOINS, LAYERS
+from edgegan.stages import Workbench
+
+aten = torch.ops.aten
+SCHEMA = "edgegan.plan/1"
+
+_ABSORBED = (aten.relu.default, aten.leaky_relu.default, aten.cat.default)
+_OVERHEAD = 400
+"""Bytes of an ONNX node with its names; small beside the weights."""
+
+
+@dataclass(frozen=True)
+class PlannedLayer:
+    """One layer with a weight.
+
+    Attributes:
+        layer: path of the user's module.
+        operator: ``convolution`` or ``linear``.
+        precision: ``int8`` or ``float``.
+        weight_bits: as stored.
+        parameters: of the weight.
+        output: shape of one sample's output.
+    """
+
+    layer: str
+    operator: str
+    precision: str
+    weight_bits: int
+    parameters: int
+    output: tuple[int, ...]
+
+
+def plan(bench: Workbench) -> dict[str, Any]:
+    """Layers, precision, expected float islands and size, as a JSON document."""
+    graph = bench.placed.graph
+    layers = [_layer(node) for node in graph.graph.nodes if is_call(node, *LAYERS)]
+    before = sum(p.numel() for p in bench.captured.parameters()) * 4
+    after = sum(math.ceil(layer.parameters * layer.weight_bits / 8) for layer in layers)
+    after += sum(
+        p.numel() * 4
+        for name, p in graph.named_parameters()
+        if not _is_quantized_weight(graph, name)
+    )
+    nodes = sum(node.op == "call_function" for node in graph.graph.nodes)
+    return {
+        "schema": SCHEMA,
+        "name": bench.resolved.recipe.name,
+        "target": bench.target.name,
+        "rewrites": [vars(rewrite) for rewrite in bench.lowered.rewrites],
+        "layers": [vars(layer) for layer in layers],
+        "islands": _islands(graph),
+        "kept_float": list(bench.placed.kept_float),
+        "float_bytes": before,
+        "quantized_bytes": after + nodes * _OVERHEAD,
+    }
+
+
+def _layer(node: fx.Node) -> PlannedLayer:
+    weight: Any = node.args[1]
+    quantized = is_call(weight, FAKE_QUANTIZE)
+    return PlannedLayer(
+        layer=path_of(node),
+        operator="linear" if is_call(node, aten.linear.default) else "convolution",
+        precision="int8" if quantized else "float",
+        weight_bits=int(weight.args[3]) if quantized else 32,
+        parameters=math.prod(shape_of(weight)),
+        output=shape_of(node)[1:],
+    )
+
+
+def _is_quantized_weight(graph: fx.GraphModule, name: str) -> bool:
+    return any(
+        is_call(node, FAKE_QUANTIZE) and is_parameter(node.args[0]) and node.args[0].target == name
+        for node in graph.graph.nodes
+    )
+
+
+def _islands(graph: fx.GraphModule) -> list[dict[str, str]]:
+    """Operators that will compute in float, with the layer they belong to."""
+    found = []
+    for node in graph.graph.nodes:
+        value = node.meta.get("val")
+        computes = node.op == "call_function" and isinstance(value, torch.Tensor)
+        if not computes or is_call(node, FAKE_QUANTIZE, *MOVEMENT, aten.constant_pad_nd.default):
+            continue
+        inputs = [arg for arg in node.all_input_nodes if not is_parameter(arg)]
+        integer = is_call(node, *LAYERS, *JOINS, *_ABSORBED) and _has_quantizers(node, inputs)
+        if not integer:
+            operator = str(node.target).removeprefix("aten.").partition(".")[0]
+            found.append({"layer": path_of(node), "operator": operator})
+    return found
+
+
+def _has_quantizers(node: fx.Node, inputs: list[fx.Node]) -> bool:
+    """Whether the operator reads a grid, or belongs to a layer in front of it that does."""
+
+    def on_grid(value: fx.Node) -> bool:
+        while is_call(value, *MOVEMENT, aten.constant_pad_nd.default):
+            value = value.args[0]  # type: ignore[assignment]
+        return is_call(value, FAKE_QUANTIZE)
+
+    if is_call(node, aten.relu.default):
+        return is_call(inputs[0], *LAYERS, *JOINS) or on_grid(inputs[0])
+    return bool(inputs) and all(on_grid(value) for value in inputs)
