@@ -10,6 +10,7 @@ from typing import Any
 from edgegan import __version__
 from edgegan.bundle import MANIFEST, Manifest, TargetEntry, list_files, save_golden, text_digest
 from edgegan.checks.speed import FLOAT, LOWERED, QUANTIZED
+from edgegan.generators.inputs import draw_inputs
 from edgegan.latency.environment import environment
 from edgegan.recipe import ResolvedRecipe
 from edgegan.reports.page import Samples, render
@@ -28,7 +29,7 @@ def write_bundle(
 
     Args:
         bundle: the folder.
-        folder: where a zoo model's weights and their LICENSE lie.
+        folder: where the generator's files lie: weights, inputs, a zoo model's LICENSE.
         results: of every target of the recipe.
         report: contents of ``report.json``.
     """
@@ -40,7 +41,7 @@ def write_bundle(
     references = {name: f"reference/{name}.onnx" for name in (FLOAT, LOWERED)}
     for name, path in references.items():
         shutil.copyfile(models[name], bundle / path)
-    samples = _write_golden(bundle, first)
+    samples = _write_golden(bundle, folder, first)
     recipe = resolved.as_yaml()
     (bundle / "recipe.resolved.yaml").write_text(recipe)
     (bundle / "report.json").write_text(json.dumps(report, indent=2, allow_nan=False) + "\n")
@@ -78,11 +79,10 @@ def write_bundle(
     (bundle / MANIFEST).write_text(text + "\n")
 
 
-def _write_golden(bundle: Path, result: TargetResults) -> Samples:
+def _write_golden(bundle: Path, folder: Path, result: TargetResults) -> Samples:
     """Golden pairs from the engine and from the float model."""
     generator = result.resolved.generator
-    samples = generator.sample(GOLDEN_SAMPLES, GOLDEN_SEED)
-    inputs = {spec.name: value for spec, value in zip(generator.inputs, samples, strict=True)}
+    inputs = draw_inputs(generator.inputs, folder, GOLDEN_SAMPLES, GOLDEN_SEED)
     runtime = runtime_for(result.target)
     image = first_output(runtime.load(bundle / "model.onnx").run(inputs))
     original = first_output(runtime.load(bundle / "reference" / "float.onnx").run(inputs))

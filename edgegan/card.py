@@ -24,24 +24,25 @@ class DataSection(Strict):
 
 
 class NetworkSection(Strict):
-    """A network that is not a generator: code and weights."""
+    """A network that is not a generator: code, weights, and the method that is called."""
 
     source: Source
     arguments: dict[str, Any] = {}
     weights: str
+    method: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")] = "forward"
 
 
 class FeatureSection(Strict):
     """A feature network and what it is fed.
 
     Attributes:
-        network: its ``features`` method maps images to features.
+        network: its method maps images to features ``[N, dimensions]``.
         dimensions: length of a feature vector.
         channels, size: of its input images; images of another size are refused, never resized
             silently.
         value_range: of its input.
-        statistics: file of real images' feature statistics.
-        classes: names of the classes of its logits.
+        statistics: file of real images' feature statistics; without it there is qFID but no FID.
+        classes: names of the classes of its logits, if it is a classifier.
     """
 
     network: NetworkSection
@@ -49,8 +50,8 @@ class FeatureSection(Strict):
     channels: Size
     size: tuple[Size, Size]
     value_range: tuple[float, float] = (-1.0, 1.0)
-    statistics: str
-    classes: tuple[str, ...]
+    statistics: str | None = None
+    classes: tuple[str, ...] = ()
 
 
 class TrainingSection(Strict):

@@ -172,12 +172,15 @@ def diagnose(
 
 
 def diagnose_bundle(bundle: Bundle, samples: int) -> Diagnosis:
-    """Diagnose a bundle on ``samples`` inputs of its own law."""
+    """Diagnose a bundle on ``samples`` inputs of its own law, or on its golden ones if it has none."""
     manifest = bundle.manifest
     seed = manifest.golden_seed
-    inputs = {
-        i.name: latents.sample(i.law, i.shape, samples, seed, i.name) for i in manifest.inputs
-    }
+    if any(spec.data for spec in manifest.inputs):
+        inputs: dict[str, NDArray[Any]] = dict(bundle.golden("inputs"))
+    else:
+        inputs = {
+            i.name: latents.sample(i.law, i.shape, samples, seed, i.name) for i in manifest.inputs
+        }
     entry = manifest.targets[0]
     lowered = manifest.references.get("lowered")
     if lowered is None:

@@ -28,12 +28,13 @@ from edgegan.bundle import (
     check_output,
 )
 from edgegan.cache import StageCache, digest, file_digest, source_digest
-from edgegan.card import card_folder
+from edgegan.card import FeatureSection, card_folder
 from edgegan.checks.check import Check
 from edgegan.checks.speed import LOWERED, QUANTIZED, measure_speed, spread_note
 from edgegan.diagnosis import diagnose
 from edgegan.errors import UnavailableError
-from edgegan.generators.identity import generator_digest
+from edgegan.generators.identity import generator_digest, source_files_digest
+from edgegan.generators.inputs import draw_inputs
 from edgegan.latency.environment import environment, package_versions
 from edgegan.latency.measure import Effort
 from edgegan.recipe import Recipe, ResolvedRecipe, resolve
@@ -177,7 +178,7 @@ class _Run:
                 target.grid.name,
                 recipe.quantization.model_dump(mode="json"),
                 recipe.calibration.model_dump(mode="json"),
-                _code("quantization", "generators/latents.py"),
+                _code("quantization", "generators/latents.py", "generators/inputs.py"),
             ],
             lambda out: self._stages().calibrate_ranges(
                 self._workbench(), out, self._progress("calibrated")
@@ -211,11 +212,16 @@ class _Run:
             ),
         )
         if self.resolved.features is not None:
-            features = self.resolved.features
             self._stage(
                 "quality",
-                [self.keys["emitted"], machine, checks.samples, checks.seed, features,
-                 _code("metrics"), _model_digest(features)],
+                [
+                    self.keys["emitted"],
+                    machine,
+                    checks.samples,
+                    checks.seed,
+                    _features_digest(self.resolved.features, self.folder),
+                    _code("metrics"),
+                ],
                 lambda out: self._stages().check_quality(
                     self._workbench(),
                     out,
@@ -223,7 +229,7 @@ class _Run:
                     self.folders["captured"],
                     self._progress("quality"),
                 ),
-            )  # fmt: skip
+            )
         self._stage(
             "diagnosis",
             [self.keys["emitted"], machine, _code("diagnosis.py")],
@@ -241,8 +247,8 @@ class _Run:
 
     def _diagnosis(self, out: Path, report: Callable[[int, int], None]) -> None:
         models, generator = self._results().models(), self.resolved.generator
-        samples = generator.sample(DIAGNOSIS_SAMPLES, self.resolved.recipe.checks.seed)
-        inputs = {spec.name: value for spec, value in zip(generator.inputs, samples, strict=True)}
+        seed = self.resolved.recipe.checks.seed
+        inputs = draw_inputs(generator.inputs, self.folder, DIAGNOSIS_SAMPLES, seed)
         diagnosis = diagnose(
             models[QUANTIZED],
             models[LOWERED],
@@ -299,6 +305,12 @@ def _code(*packages: str) -> str:
     return digest([source_digest(root / name) for name in packages])
 
 
-def _model_digest(name: str) -> str:
-    """Digest of a zoo model's files."""
-    return digest([file_digest(path) for path in sorted(card_folder(name).iterdir())])
+def _features_digest(features: str | FeatureSection, folder: Path) -> str:
+    """Digest of a feature network: of a zoo model's files, or of one's own source and weights."""
+    if isinstance(features, str):
+        return digest([file_digest(path) for path in sorted(card_folder(features).iterdir())])
+    files = [features.network.weights, *([features.statistics] if features.statistics else [])]
+    source = source_files_digest(features.network.source, folder)
+    return digest(
+        [features.model_dump(mode="json"), source, [file_digest(folder / f) for f in files]]
+    )

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, Field, model_validator
 
-from edgegan.card import card_folder, load_card
+from edgegan.card import FeatureSection, card_folder, load_card
 from edgegan.checks.check import Limit
 from edgegan.errors import RecipeError
 from edgegan.generators.contract import GeneratorSpec
@@ -103,7 +103,7 @@ class ChecksSection(Strict):
         parity_samples: latents on which engine and simulation are compared.
         samples: latents of qFID and FID.
         seed: of all of them.
-        features: feature network; the model's own by default.
+        features: a feature network of the zoo by name, or one's own; default: the model's.
         latency_seconds: least time spent in each timed model.
         gates: limits by check name.
     """
@@ -111,7 +111,7 @@ class ChecksSection(Strict):
     parity_samples: Samples = 256
     samples: Samples = 2000
     seed: Seed = 1
-    features: str | None = None
+    features: str | FeatureSection | None = None
     latency_seconds: Annotated[float, Field(gt=0, le=600)] = 1.0
     gates: dict[str, Limit] = {}
 
@@ -148,7 +148,7 @@ class ResolvedRecipe(Strict):
     recipe: Recipe
     generator: GeneratorSpec
     license: str
-    features: str | None
+    features: str | FeatureSection | None
 
     def as_yaml(self) -> str:
         """The resolved recipe, itself a recipe; of one's own generator, beside its weights."""
@@ -157,7 +157,11 @@ class ResolvedRecipe(Strict):
             data["generator"] = self.generator.model_dump(mode="json")
         data["license"] = self.license
         if self.features is not None:
-            data["checks"]["features"] = self.features
+            data["checks"]["features"] = (
+                self.features
+                if isinstance(self.features, str)
+                else self.features.model_dump(mode="json", exclude_none=True)
+            )
         return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
 
 

@@ -25,12 +25,13 @@ from torch import fx
 from edgegan.checks.parity import measure_parity
 from edgegan.checks.quality import measure_quality
 from edgegan.emit.export import export_onnx
+from edgegan.generators.inputs import draw_inputs
 from edgegan.generators.latents import RANGES
 from edgegan.generators.load import load_module
 from edgegan.lowering.capture import capture
 from edgegan.lowering.graph import EXAMPLE_BATCH
 from edgegan.lowering.lower import Lowered, lower
-from edgegan.metrics.features import load_feature_network
+from edgegan.metrics.features import find_feature_network
 from edgegan.quantization.calibrate import (
     Calibration,
     QuantizationParameters,
@@ -65,7 +66,7 @@ class Workbench:
     target: Target
 
     def inputs(self, count: int, seed: int) -> tuple[torch.Tensor, ...]:
-        return tuple(torch.from_numpy(v) for v in self.resolved.generator.sample(count, seed))
+        return tuple(torch.from_numpy(value) for value in self.feed(count, seed).values())
 
     @cached_property
     def captured(self) -> fx.GraphModule:
@@ -93,8 +94,8 @@ class Workbench:
         return [spec.name for spec in self.resolved.generator.inputs]
 
     def feed(self, count: int, seed: int) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
-        samples = self.resolved.generator.sample(count, seed)
-        return dict(zip(self.input_names(), samples, strict=True))
+        """Seeded inputs by name; fewer than ``count`` where the user's files hold fewer."""
+        return draw_inputs(self.resolved.generator.inputs, self.folder, count, seed)
 
 
 def capture_float(bench: Workbench, folder: Path) -> None:
@@ -121,17 +122,19 @@ def calibrate_ranges(bench: Workbench, folder: Path, report: Report) -> None:
     inputs = bench.inputs(section.samples, section.seed)
     batches = (
         tuple(value[start : start + _CALIBRATION_BATCH] for value in inputs)
-        for start in range(0, section.samples, _CALIBRATION_BATCH)
+        for start in range(0, len(inputs[0]), _CALIBRATION_BATCH)
     )
     settings = Calibration(
         activations=Quantiles(*section.activation_quantiles),
         weights=Quantiles(*section.weight_quantiles),
         momentum=section.momentum,
         clip_saturated=section.clip_saturated,
-        input_ranges=tuple(RANGES.get(i.law) for i in bench.resolved.generator.inputs),
+        input_ranges=tuple(
+            None if i.data else RANGES[i.law] for i in bench.resolved.generator.inputs
+        ),
     )
     parameters = calibrate(
-        bench.placed, batches, settings, lambda done: report(done, section.samples)
+        bench.placed, batches, settings, lambda done: report(done, len(inputs[0]))
     )
     tensors: dict[str, Any] = {}
     for name, value in parameters.items():
@@ -189,7 +192,7 @@ def check_quality(
         emitted / "model.onnx",
         captured / "float.onnx",
         bench.feed(checks.samples, checks.seed),
-        load_feature_network(bench.resolved.features),
+        find_feature_network(bench.resolved.features, bench.folder),
         runtime_for(bench.target),
         lambda done: report(done, checks.samples),
     )

@@ -23,15 +23,15 @@ class Quality:
 
     Attributes:
         qfid: between the float model's and the engine's images for the same latents.
-        fid_float, fid_quantized: of each to the real images' statistics.
+        fid_float, fid_quantized: of each to the real images' statistics; None without them.
         samples: per set.
         features: name of the feature network.
         reference: which real images, e.g. ``train (60000 images)``.
     """
 
     qfid: float
-    fid_float: float
-    fid_quantized: float
+    fid_float: float | None
+    fid_quantized: float | None
     samples: int
     features: str
     reference: str
@@ -63,11 +63,11 @@ def measure_quality(
     q, f = quantized.statistics(), original.statistics()
     return Quality(
         qfid=frechet_distance(f, q),
-        fid_float=frechet_distance(f, real),
-        fid_quantized=frechet_distance(q, real),
+        fid_float=frechet_distance(f, real) if real else None,
+        fid_quantized=frechet_distance(q, real) if real else None,
         samples=q.count,
         features=network.name,
-        reference=f"train ({real.count} images)",
+        reference=f"train ({real.count} images)" if real else "",
     )
 
 

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 
-from edgegan.generators import latents
 from edgegan.schema import Strict
 
 
@@ -34,11 +31,15 @@ class InputSpec(Strict):
         name: its name in the exported model.
         shape: e.g. ``[100]``.
         law: what it is drawn from: ``normal`` (standard normal) or ``uniform`` (on [-1, 1)).
+        data: instead of a law, the user's own samples: an ``.npz`` or a folder of pictures.
+        value_range: what pictures' 0..255 are mapped to.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)] = "latent"
     shape: Annotated[tuple[Size, ...], Field(min_length=1, max_length=6)]
     law: Literal["normal", "uniform"] = "normal"
+    data: str | None = None
+    value_range: tuple[float, float] = (-1.0, 1.0)
 
 
 class ImageSpec(Strict):
@@ -63,7 +64,3 @@ class GeneratorSpec(Strict):
     weights: str
     inputs: Annotated[tuple[InputSpec, ...], Field(min_length=1, max_length=16)]
     output: ImageSpec = ImageSpec()
-
-    def sample(self, count: int, seed: int) -> tuple[NDArray[np.float32], ...]:
-        """``count`` inputs by their laws, one float32 array ``[count, *shape]`` an input."""
-        return tuple(latents.sample(i.law, i.shape, count, seed, i.name) for i in self.inputs)

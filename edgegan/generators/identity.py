@@ -10,10 +10,11 @@ from typing import Any
 from edgegan.cache import digest, file_digest, source_digest
 from edgegan.errors import ModelError
 from edgegan.generators.contract import GeneratorSpec
+from edgegan.generators.inputs import data_files
 
 
 def generator_digest(spec: GeneratorSpec, folder: Path) -> str:
-    """SHA-256 over the generator's source files, its arguments, inputs and weights.
+    """SHA-256 over the generator's source files, arguments, weights and input files.
 
     The source is every Python file of the package that the module is in; for a module without a
     package, every Python file beside it.
@@ -28,14 +29,23 @@ def generator_digest(spec: GeneratorSpec, folder: Path) -> str:
     if not weights.is_file():
         raise ModelError(f"weights {weights} do not exist; check `weights:` in the recipe.")
     description: dict[str, Any] = spec.model_dump(mode="json", exclude={"weights"})
-    return digest([description, _source(spec.source, folder), file_digest(weights)])
+    data = [path for item in spec.inputs for path in data_files(item, folder)]
+    for path in data:
+        if not path.is_file():
+            raise ModelError(f"{path} does not exist; check `data:` of the generator's inputs.")
+    files = [[path.name, file_digest(path)] for path in data]
+    return digest(
+        [description, source_files_digest(spec.source, folder), file_digest(weights), files]
+    )
 
 
-def _source(source: str, folder: Path) -> str:
+def source_files_digest(source: str, folder: Path) -> str:
+    """SHA-256 over the Python files that ``package.module:factory`` may read."""
     module = source.partition(":")[0]
     top = module.partition(".")[0]
     if top == "edgegan":
-        return source_digest(Path(__file__).parent)
+        path = Path(__file__).parents[1] / module.split(".")[1]
+        return source_digest(path if path.is_dir() else path.with_suffix(".py"))
     sys.path.insert(0, str(folder))
     try:
         found = importlib.util.find_spec(top)

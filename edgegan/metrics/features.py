@@ -44,7 +44,14 @@ class FeatureNetwork:
             DataError: if the images have another shape, or hold NaN.
         """
         self._check(images)
-        features: torch.Tensor = self.module.features(torch.from_numpy(images))  # type: ignore[operator]
+        features: torch.Tensor = getattr(self.module, self.spec.network.method)(
+            torch.from_numpy(images)
+        )
+        if features.shape != (len(images), self.spec.dimensions):
+            raise DataError(
+                f"feature network {self.name} gives {tuple(features.shape[1:])}, not vectors of "
+                f"{self.spec.dimensions}; check `dimensions` and `method` of `checks.features`."
+            )
         return features.numpy()
 
     @torch.no_grad()
@@ -54,8 +61,10 @@ class FeatureNetwork:
         logits: torch.Tensor = self.module(torch.from_numpy(images))
         return logits.argmax(1).numpy()
 
-    def reference(self, split: str = "train") -> FeatureStatistics:
-        """Shipped statistics of the real images of ``split`` (``train`` or ``test``)."""
+    def reference(self, split: str = "train") -> FeatureStatistics | None:
+        """Statistics of the real images of ``split`` (``train`` or ``test``), where there are any."""
+        if self.spec.statistics is None:
+            return None
         return load_statistics(self.folder / self.spec.statistics, split)
 
     def _check(self, images: NDArray[np.float32]) -> None:
@@ -82,6 +91,15 @@ def load_feature_network(name: str) -> FeatureNetwork:
     network = card.features.network
     module = load_module(network.source, network.arguments, folder / network.weights)
     return FeatureNetwork(name, module, card.features, folder)
+
+
+def find_feature_network(features: str | FeatureSection, folder: Path) -> FeatureNetwork:
+    """A zoo network by name, or one's own from ``folder``; loading that runs its source."""
+    if isinstance(features, str):
+        return load_feature_network(features)
+    network = features.network
+    module = load_module(network.source, network.arguments, folder / network.weights, folder)
+    return FeatureNetwork(network.source, module, features, folder)
 
 
 def feature_statistics(

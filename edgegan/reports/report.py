@@ -66,11 +66,12 @@ class _Checks:
             quality = self.results.read("quality", "quality.json")
             how = f"{quality['features']}, {quality['samples']} samples, seed {quality['seed']}"
             real = f"{how}, against {quality['reference']}"
-            checks += [
-                self._check("qfid", quality["qfid"], how),
-                self._check("fid.float", quality["fid_float"], real),
-                self._check("fid.quantized", quality["fid_quantized"], real),
-            ]
+            checks.append(self._check("qfid", quality["qfid"], how))
+            if quality["fid_float"] is not None:
+                checks += [
+                    self._check("fid.float", quality["fid_float"], real),
+                    self._check("fid.quantized", quality["fid_quantized"], real),
+                ]
         checks += [
             self._noisy_check("latency.ratio", Estimate(**latency["ratio"]), latency["note"]),
             self._noisy_check(

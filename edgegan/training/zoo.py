@@ -16,6 +16,7 @@ from torch import nn
 from edgegan.card import Card, FeatureSection
 from edgegan.datasets.catalogue import ImageSet, find_source
 from edgegan.errors import ModelError
+from edgegan.generators import latents
 from edgegan.generators.contract import GeneratorSpec
 from edgegan.generators.load import build_module
 from edgegan.metrics.features import (
@@ -86,7 +87,7 @@ def _train_classifier(
         "train": feature_statistics(features, _image_batches(images)),
         "test": feature_statistics(features, _image_batches(test)),
     }
-    save_statistics(run.output / spec.statistics, splits)
+    save_statistics(run.output / (spec.statistics or "statistics.safetensors"), splits)
     correct = np.concatenate([features.classify(batch) for batch in _image_batches(test)])
     return {"test_accuracy": round(float((correct == test.labels).mean()), 4)}
 
@@ -125,7 +126,10 @@ def evaluate_generator(
     for batch in generate(generator, spec, EVALUATION_SAMPLES, EVALUATION_SEED):
         moments.add(network.extract(batch))
         classes += np.bincount(network.classify(batch), minlength=len(classes))
-    fid = frechet_distance(moments.statistics(), network.reference("train"))
+    real = network.reference("train")
+    if real is None:
+        raise ModelError(f"feature network {network.name} has no statistics of real images.")
+    fid = frechet_distance(moments.statistics(), real)
     shares = classes / EVALUATION_SAMPLES
     return {
         "fid": {
@@ -147,7 +151,7 @@ def generate(
     generator: nn.Module, spec: GeneratorSpec, count: int, seed: int, batch_size: int = 125
 ) -> Iterator[NDArray[np.float32]]:
     """Images of ``count`` seeded latents, in batches, float32 ``[N, C, H, W]``."""
-    inputs = spec.sample(count, seed)
+    inputs = [latents.sample(i.law, i.shape, count, seed, i.name) for i in spec.inputs]
     for start in range(0, count, batch_size):
         batch = (torch.from_numpy(value[start : start + batch_size]) for value in inputs)
         yield generator(*batch).numpy()

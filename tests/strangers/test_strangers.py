@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from edgegan.bundle import open_bundle
 from edgegan.cache import StageCache
+from edgegan.diagnosis import diagnose_bundle
 from edgegan.errors import ModelError
 from edgegan.pipeline import ExportResult, export
 from edgegan.recipe import load_recipe
@@ -90,3 +92,66 @@ def test_refusals_are_sentences(name: str, tmp_path: Path) -> None:
     assert "\n" not in text and len(text) < 500
     assert "cannot be captured" in text
     assert not (tmp_path / "bundle").exists()
+
+
+FEATURES = '''
+import torch
+from torch import nn
+
+
+class Pool(nn.Module):
+    """Pixels averaged over a grid: a feature network as a user might bring one."""
+
+    def __init__(self):
+        super().__init__()
+        self.mix = nn.Linear(3 * 4, 6)
+
+    def describe(self, images):
+        return self.mix(nn.functional.adaptive_avg_pool2d(images, 2).flatten(1))
+'''
+
+
+@pytest.mark.slow
+def test_pictures_in_and_ones_own_features(tmp_path: Path) -> None:
+    """Image to image, calibrated on a folder of pictures, judged by the user's own network."""
+    (tmp_path / "own_features.py").write_text(FEATURES)
+    torch.manual_seed(0)
+    save_file(
+        {"mix.weight": torch.randn(6, 12), "mix.bias": torch.zeros(6)}, tmp_path / "f.safetensors"
+    )
+    save_file(generators.SkipsAndOutputs().state_dict(), tmp_path / "w.safetensors")
+    (tmp_path / "photos").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 10, 14, 3)).astype(np.uint8)
+    for index, picture in enumerate(pixels):
+        Image.fromarray(picture).save(tmp_path / "photos" / f"{index:03}.png")
+    recipe = {
+        "schema": "edgegan.recipe/1",
+        "name": "photos",
+        "generator": {
+            "source": "tests.strangers.generators:SkipsAndOutputs",
+            "weights": "w.safetensors",
+            "inputs": [{"name": "photo", "shape": [3, 10, 14], "data": "photos"}],
+        },
+        "checks": {
+            "latency_seconds": 0.01,
+            "features": {
+                "network": {
+                    "source": "own_features:Pool",
+                    "weights": "f.safetensors",
+                    "method": "describe",
+                },
+                "dimensions": 6,
+                "channels": 3,
+                "size": [10, 14],
+            },
+        },
+    }
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    loaded, base = load_recipe(str(tmp_path / "recipe.yaml"))
+    result = export(loaded, base, tmp_path / "bundle", StageCache(tmp_path / "cache"))
+    checks = {check.name: check for check in result.checks}
+    assert checks["parity.max_lsb"].value == 0
+    assert "30 samples" in checks["qfid"].detail and "own_features:Pool" in checks["qfid"].detail
+    assert 0 < checks["qfid"].value < 1
+    assert "fid.float" not in checks
+    assert diagnose_bundle(open_bundle(tmp_path / "bundle"), 64).samples == 16

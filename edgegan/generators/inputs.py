@@ -1,0 +1,128 @@
+"""Inputs of a generator: drawn from their law, or taken from the user's own files.
+
+Files are an ``.npz`` (the array of the input's name, or the only one; float ``[N, *shape]``) or a
+folder of pictures of exactly the input's size, mapped from 0..255 to the input's ``value_range``.
+Nothing is resized or normalized silently.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from edgegan.errors import DataError
+from edgegan.generators import latents
+from edgegan.generators.contract import InputSpec
+
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+
+
+def draw_inputs(
+    specs: Sequence[InputSpec], folder: Path, count: int, seed: int
+) -> dict[str, NDArray[np.float32]]:
+    """``count`` samples of every input, or as many as the user's files hold.
+
+    Args:
+        specs: the generator's inputs, in order.
+        folder: where relative paths start.
+        count: how many; of files, a seeded choice without repetition.
+        seed: of laws and choices.
+
+    Returns:
+        float32 ``[N, *shape]`` by name, the same N for all.
+
+    Raises:
+        DataError: if a file is missing, damaged, or of another shape.
+    """
+    held = [len(_files(spec, folder)) for spec in specs if spec.data is not None]
+    count = min([count, *held])
+    if count < 2:
+        raise DataError("the inputs' files hold fewer than 2 samples; give more.")
+    result = {}
+    for spec in specs:
+        if spec.data is None:
+            result[spec.name] = latents.sample(spec.law, spec.shape, count, seed, spec.name)
+            continue
+        files = _files(spec, folder)
+        chosen = np.random.default_rng(seed).permutation(len(files))[:count]
+        result[spec.name] = _take(spec, files, chosen)
+    return result
+
+
+def data_files(spec: InputSpec, folder: Path) -> list[Path]:
+    """The files that an input is taken from; none for a law."""
+    if spec.data is None:
+        return []
+    path = folder / spec.data
+    if path.is_dir():
+        return sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES)
+    return [path]
+
+
+def _files(spec: InputSpec, folder: Path) -> list[Path] | NDArray[np.float32]:
+    """Pictures of a folder, or the samples of an array."""
+    assert spec.data is not None
+    path = folder / spec.data
+    if path.is_dir():
+        pictures = data_files(spec, folder)
+        if not pictures:
+            raise DataError(f"{path} holds no pictures ({', '.join(PICTURES)}).")
+        return pictures
+    return _read_array(path, spec)
+
+
+def _take(
+    spec: InputSpec, files: list[Path] | NDArray[np.float32], chosen: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    if isinstance(files, np.ndarray):
+        return files[chosen]
+    return np.stack([_read_picture(files[index], spec) for index in chosen])
+
+
+def _read_array(path: Path, spec: InputSpec) -> NDArray[np.float32]:
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            if not hasattr(data, "files"):
+                raise DataError(f"{path} is a single array; save it as .npz.")
+            key = spec.name if spec.name in data.files else data.files[0]
+            if key != spec.name and len(data.files) != 1:
+                raise DataError(
+                    f"{path} has no array {spec.name!r}; it has: {', '.join(data.files)}."
+                )
+            values = np.asarray(data[key], np.float32)
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist; check `data:` of input {spec.name!r}.") from None
+    except (OSError, ValueError, EOFError, IndexError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} is not an .npz of plain arrays ({error}).") from None
+    if values.shape[1:] != spec.shape:
+        raise DataError(
+            f"{path}: samples of shape {values.shape[1:]}, but input {spec.name!r} takes {spec.shape}."
+        )
+    if not np.isfinite(values).all():
+        raise DataError(f"{path} holds NaN or infinity.")
+    return values
+
+
+def _read_picture(path: Path, spec: InputSpec) -> NDArray[np.float32]:
+    if len(spec.shape) != 3 or spec.shape[0] not in (1, 3):
+        raise DataError(
+            f"input {spec.name!r} takes {spec.shape}; pictures need a shape of [1 or 3, H, W]."
+        )
+    try:
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture.convert("L" if spec.shape[0] == 1 else "RGB"))
+    except (OSError, UnidentifiedImageError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as a picture ({error}).") from None
+    planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+    if planes.shape != spec.shape:
+        raise DataError(
+            f"{path} is {planes.shape[2]}x{planes.shape[1]}, but input {spec.name!r} takes "
+            f"{spec.shape[2]}x{spec.shape[1]}; resize it yourself, the way your training did."
+        )
+    low, high = spec.value_range
+    return (planes.astype(np.float32) * ((high - low) / 255.0) + low).astype(np.float32)
