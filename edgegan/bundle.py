@@ -1,13 +1,14 @@
 """The bundle: a folder that can be shipped, and the proof that it is whole.
 
-manifest.json          what is in it: every file with its size and SHA-256, inputs, output, target
-model.onnx             the quantized model
-reference/float.onnx   the original float model, reference/lowered.onnx the rewritten one:
-what `benchmark` times against; not for the device
-golden/                inputs, the engine's images and the float images, to check a port
-recipe.resolved.yaml   how it was made
-report.json            every check with its verdict
-LICENSE                terms of the weights
+| file | content |
+|---|---|
+| ``manifest.json`` | every file with its size and SHA-256, inputs, output, targets |
+| ``model.onnx`` | the quantized model |
+| ``reference/`` | the original and the rewritten float model, for `benchmark` and `debug` |
+| ``golden/`` | inputs, the engine's images and the float images, to check a port |
+| ``recipe.resolved.yaml`` | how it was made |
+| ``report.json``, ``report.html`` | every check with its verdict; for machines, for people |
+| ``LICENSE`` | terms of the weights |
 """
 
 from __future__ import annotations

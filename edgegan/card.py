@@ -39,7 +39,7 @@ class FeatureSection(Strict):
         network: its method maps images to features ``[N, dimensions]``.
         dimensions: length of a feature vector.
         channels, size: of its input images; images of another size are refused, never resized
-            silently.
+            silently. Without ``size``, the network takes any (and resizes by itself, if it does).
         value_range: of its input.
         statistics: file of real images' feature statistics; without it there is qFID but no FID.
         classes: names of the classes of its logits, if it is a classifier.
@@ -48,7 +48,7 @@ class FeatureSection(Strict):
     network: NetworkSection
     dimensions: Count
     channels: Size
-    size: tuple[Size, Size]
+    size: tuple[Size, Size] | None = None
     value_range: tuple[float, float] = (-1.0, 1.0)
     statistics: str | None = None
     classes: tuple[str, ...] = ()

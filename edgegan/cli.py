@@ -107,7 +107,8 @@ def export(
     else:
         terminal.print_checks(result.checks)
     gates = sum(check.limit is not None for check in result.checks)
-    why = terminal.explain(result.checks, f"{gates} gates hold; the bundle is {result.bundle}")
+    held = f"{gates} gate{'' if gates == 1 else 's'} held"
+    why = terminal.explain(result.checks, f"{held}; the bundle is {result.bundle}")
     terminal.verdict_line(verdict, why, json)
     raise typer.Exit(EXIT_GATE if verdict is Verdict.FAIL else EXIT_OK)
 
@@ -163,7 +164,11 @@ def benchmark_command(
     else:
         terminal.print_benchmark(rows)
     shown = Verdict.FAIL if failed else verdict
-    otherwise = f"{len(checks)} gates hold" if checks else "measured; no gate was given"
+    otherwise = (
+        f"{len(checks)} gate{'' if len(checks) == 1 else 's'} held"
+        if checks
+        else "measured; no gate was given"
+    )
     terminal.verdict_line(shown, terminal.explain(checks, otherwise), json)
     raise typer.Exit(EXIT_GATE if failed else EXIT_OK)
 
@@ -223,6 +228,7 @@ def verify_command(
         )
     else:
         terminal.print_checks(checks)
+        terminal.print_details(checks)
     terminal.verdict_line(verdict, terminal.explain(checks, "the bundle is whole"), json)
     raise typer.Exit(EXIT_GATE if verdict is Verdict.FAIL else EXIT_OK)
 

@@ -57,6 +57,12 @@ def print_checks(checks: tuple[Check, ...] | list[Check]) -> None:
     out().print(table)
 
 
+def print_details(checks: list[Check]) -> None:
+    """How each check was made, for people."""
+    for check in checks:
+        err().print(f"{check.name}: {check.detail}", markup=False)
+
+
 def print_benchmark(rows: list[Row]) -> None:
     for row in rows:
         title = (

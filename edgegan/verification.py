@@ -59,8 +59,9 @@ def _golden(bundle: Bundle, entry: TargetEntry) -> Check:
     limit = Limit(max=0.0)
     verdict, detail = judge(difference, limit), f"{len(image)} golden samples"
     reason = _why_not_exact(entry)
-    if verdict is Verdict.FAIL and reason:
-        verdict, detail = Verdict.INCONCLUSIVE, f"{detail}; {reason}"
+    if reason:
+        detail = f"{detail}; {reason}"
+        verdict = Verdict.INCONCLUSIVE if verdict is Verdict.FAIL else verdict
     return Check("golden.max_difference", entry.name, difference, limit, verdict, detail)
 
 

@@ -52,10 +52,17 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     "command",
-    [("benchmark", "--seconds", "0.02"), ("verify",), ("inspect",), ("doctor",), ("zoo", "list")],
+    [
+        ("benchmark", "--seconds", "0.02"),
+        ("verify",),
+        ("debug",),
+        ("inspect",),
+        ("doctor",),
+        ("zoo", "list"),
+    ],
 )
 def test_the_core_runs_without_torch(bundle: Path, command: tuple[str, ...]) -> None:
-    takes_bundle = command[0] in ("benchmark", "verify", "inspect")
+    takes_bundle = command[0] in ("benchmark", "verify", "debug", "inspect")
     arguments = (command[0], str(bundle), *command[1:]) if takes_bundle else command
     result = light(*arguments)
     assert result.returncode == 0, result.stderr

@@ -10,9 +10,11 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
+import linecache
 import logging
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from torch import fx, nn
@@ -22,6 +24,7 @@ from edgegan.errors import ModelError
 from edgegan.lowering.graph import EXAMPLE_BATCH, annotate_shapes
 
 _MAX_BATCH = 4096
+_TORCH = str(Path(torch.__file__).parent)
 
 
 def capture(module: nn.Module, example: tuple[torch.Tensor, ...]) -> fx.GraphModule:
@@ -61,9 +64,9 @@ def capture(module: nn.Module, example: tuple[torch.Tensor, ...]) -> fx.GraphMod
                 return _export(candidate, example, strict)
             except Exception as error:  # torch.export raises many types
                 first = first or error
+    assert first is not None
     raise ModelError(
-        f"the generator cannot be captured by torch.export: {_first_line(first)} Avoid branches on "
-        "tensor values and NumPy calls in forward()."
+        f"the generator cannot be captured by torch.export: {_why(first, module)}"
     ) from first
 
 
@@ -130,6 +133,38 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
+
+
+def _why(error: Exception, module: nn.Module) -> str:
+    """Reason, layer and remedy of a failed capture, in a sentence."""
+    if "specialized it to be a constant" in str(error):
+        return (
+            f"{_layer_at(error, module)} makes the batch size a constant; do without tolist(), item() "
+            "and int(x.shape[0]) in forward()."
+        )
+    reason = _first_line(error)
+    return (
+        f"{_layer_at(error, module)}: {reason} Avoid branches on tensor values, item() and code outside "
+        "PyTorch in forward()."
+    )
+
+
+def _layer_at(error: Exception, module: nn.Module) -> str:
+    """The innermost of the user's layers that ran when ``error`` arose, and its line of code."""
+    names = {id(part): name for name, part in module.named_modules()}
+    layer, line = "forward()", ""
+    step = error.__traceback__
+    while step is not None:
+        frame = step.tb_frame
+        part = frame.f_locals.get("self")
+        own = isinstance(part, nn.Module) and id(part) in names
+        if own and not frame.f_code.co_filename.startswith(_TORCH):
+            name = names[id(part)]
+            layer = f"layer {name}" if name else f"forward() of {type(part).__name__}"
+            source = linecache.getline(frame.f_code.co_filename, step.tb_lineno).strip()
+            line = f" (line {step.tb_lineno}: {source})" if source else ""
+        step = step.tb_next
+    return layer + line
 
 
 def _first_line(error: Exception | None) -> str:

@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from edgegan.card import FeatureSection, card_folder, load_card
+from edgegan.card import FeatureSection, NetworkSection, card_folder, load_card
 from edgegan.errors import DataError, UsageError
 from edgegan.generators.load import load_module
+from edgegan.metrics.inception import DIMENSIONS, FILE, load_inception, weights_path
 from edgegan.metrics.statistics import (
     FeatureStatistics,
     MomentAccumulator,
@@ -68,7 +69,8 @@ class FeatureNetwork:
         return load_statistics(self.folder / self.spec.statistics, split)
 
     def _check(self, images: NDArray[np.float32]) -> None:
-        expected = (self.spec.channels, *self.spec.size)
+        size = self.spec.size or images.shape[2:]
+        expected = (self.spec.channels, *size)
         if images.shape[1:] != expected:
             raise DataError(
                 f"feature network {self.name} takes images of {_shape(expected)}, not "
@@ -76,6 +78,14 @@ class FeatureNetwork:
             )
         if not np.isfinite(images).all():
             raise DataError("generated images hold NaN or infinity; check the generator's weights.")
+
+
+INCEPTION = "inception"
+_INCEPTION_SPEC = FeatureSection(
+    network=NetworkSection(source="edgegan.metrics.inception:Inception", weights=FILE),
+    dimensions=DIMENSIONS,
+    channels=3,
+)
 
 
 def load_feature_network(name: str) -> FeatureNetwork:
@@ -94,7 +104,9 @@ def load_feature_network(name: str) -> FeatureNetwork:
 
 
 def find_feature_network(features: str | FeatureSection, folder: Path) -> FeatureNetwork:
-    """A zoo network by name, or one's own from ``folder``; loading that runs its source."""
+    """``inception``, a zoo network by name, or one's own from ``folder`` (which runs its source)."""
+    if features == INCEPTION:
+        return FeatureNetwork(INCEPTION, load_inception(weights_path()), _INCEPTION_SPEC, folder)
     if isinstance(features, str):
         return load_feature_network(features)
     network = features.network

@@ -214,6 +214,25 @@ class Branching(nn.Module):
         return x.view(-1, 1, 4, 4)
 
 
+class NestedBranch(nn.Module):
+    """The branch is two modules deep."""
+
+    class Decide(nn.Module):
+        def forward(self, z: torch.Tensor) -> torch.Tensor:
+            if z.sum() > 0:
+                return z
+            return -z
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Sequential()
+        self.inner.add_module("layer", nn.Linear(4, 16))
+        self.inner.add_module("decide", self.Decide())
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return self.inner(z).view(-1, 1, 4, 4)
+
+
 class ThroughPython(nn.Module):
     """Leaves PyTorch in the middle: cannot be captured."""
 

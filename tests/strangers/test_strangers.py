@@ -41,7 +41,7 @@ def run(name: str, shapes: list[tuple[int, ...]], folder: Path, bits: int = 8) -
     torch.manual_seed(0)
     module = getattr(generators, name)().train()
     inputs = [torch.randn(8, *shape) for shape in shapes]
-    if name != "Branching":
+    if name in EXPORTABLE:
         module(*inputs)  # batch norms and power iterations have seen something
     save_file({k: v.contiguous() for k, v in module.state_dict().items()}, folder / "w.safetensors")
     recipe = {
@@ -84,13 +84,21 @@ def test_exports(name: str, tmp_path: Path) -> None:
         np.testing.assert_allclose(value, leaf.numpy(), atol=2e-5)
 
 
-@pytest.mark.parametrize("name", ["Branching", "ThroughPython"])
-def test_refusals_are_sentences(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("Branching", ["forward() of Branching", "if x.mean() > 0", "Avoid branches"]),
+        ("NestedBranch", ["layer inner.decide", "if z.sum() > 0", "Avoid branches"]),
+        ("ThroughPython", ["batch size a constant", "do without tolist()"]),
+    ],
+)
+def test_refusals_name_layer_and_remedy(name: str, parts: list[str], tmp_path: Path) -> None:
     with pytest.raises(ModelError) as error:
         run(name, [(4,)], tmp_path)
     text = str(error.value)
     assert "\n" not in text and len(text) < 500
     assert "cannot be captured" in text
+    assert all(part in text for part in parts), text
     assert not (tmp_path / "bundle").exists()
 
 
