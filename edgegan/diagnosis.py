@@ -24,11 +24,13 @@ from numpy.typing import NDArray
 from edgegan.bundle import Bundle
 from edgegan.errors import BundleError
 from edgegan.generators import latents
+from edgegan.quantization.grid import SATURATION
 from edgegan.runtimes.base import Runtime, first_output
 from edgegan.runtimes.find import runtime_for
 from edgegan.targets import find_target
 
 BINS = 48
+_MOVES = ("Transpose", "Reshape", "Slice", "Concat")
 _BATCH = 32
 _PARTS_BELOW_DB = 20.0
 
@@ -41,7 +43,7 @@ class TensorDiagnosis:
         layer: name of the quantizer, made from the user's module path.
         sqnr_db: accumulated signal to quantization noise.
         own_sqnr_db: of this quantizer alone.
-        clipped_share: float values outside the grid's range.
+        clipped_share: float values outside the grid's range (in front of a tanh, those that matter).
         grid_used: distinct integers that occur, as a share of the grid's.
         low, high: the grid's range.
         gain_db: PSNR of the image that keeping this layer in float would give back.
@@ -155,6 +157,7 @@ def diagnose(
     psnr = _psnr(first_output(integers), image, value_range)
     tensors = []
     for index, group in enumerate(groups):
+        reach = _saturation(quantized, group)
         gain = (
             _psnr(_without(quantized, original, group, inputs, runtime), image, value_range) - psnr
         )
@@ -163,7 +166,9 @@ def diagnose(
             _tensor(
                 group,
                 np.concatenate([integers[q.tensor].ravel() for q in group]),
-                np.concatenate([floats[pairs[q.tensor]].ravel() for q in group]),
+                np.concatenate([floats[pairs[q.tensor]].ravel() for q in group]).clip(
+                    -reach, reach
+                ),
                 gain if np.isfinite(gain) else 0.0,
             )
         )
@@ -339,6 +344,19 @@ def _drop_dead_nodes(model: onnx.ModelProto) -> None:
             read |= set(node.input)
     del model.graph.node[:]
     model.graph.node.extend(reversed(kept))
+
+
+def _saturation(model: onnx.ModelProto, group: list[_Quantizer]) -> float:
+    """Magnitude beyond which every reader of the tensor is saturated; infinite without such."""
+    waiting, readers = [q.tensor for q in group], set()
+    while waiting:
+        name = waiting.pop()
+        for node in model.graph.node:
+            if name in node.input:
+                conveys = node.op_type in ("QuantizeLinear", "DequantizeLinear", *_MOVES)
+                waiting += node.output if conveys else []
+                readers |= set() if conveys else {node.op_type.lower()}
+    return SATURATION.get(readers.pop(), float("inf")) if len(readers) == 1 else float("inf")
 
 
 def _tensor(

@@ -8,10 +8,17 @@ with rint to even and the division in float32, as ONNX QuantizeLinear defines it
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+SATURATION = {
+    "tanh": math.atanh(1.0 - 2.0 / 255.0 / 64.0),
+    "sigmoid": 2.0 * math.atanh(1.0 - 2.0 / 255.0 / 64.0),  # (1 + tanh(x / 2)) / 2
+}
+"""Magnitude beyond which an activation is within 1/64 of an 8-bit level of its end."""
 
 
 @dataclass(frozen=True)

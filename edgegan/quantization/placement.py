@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import fnmatch
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from edgegan.lowering.graph import (
 )
 from edgegan.lowering.hoist_activation import MOVEMENT
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE, NO_AXIS
-from edgegan.quantization.grid import IntegerGrid
+from edgegan.quantization.grid import SATURATION, IntegerGrid
 from edgegan.targets import Grid
 
 aten = torch.ops.aten
@@ -42,8 +41,6 @@ JOINS = (aten.add.Tensor, aten.mul.Tensor)
 """Operators on two activations that run on integers."""
 
 QUANTIZERS = "quantizers"
-
-_SATURATION = math.atanh(1.0 - 2.0 / 255.0 / 64.0)
 
 
 @dataclass(frozen=True)
@@ -290,9 +287,9 @@ def saturation_limit(node: fx.Node) -> float | None:
         else:
             readers.append(user)
     if readers and all(is_call(reader, aten.tanh.default) for reader in readers):
-        return _SATURATION
+        return SATURATION["tanh"]
     if readers and all(is_call(reader, aten.sigmoid.default) for reader in readers):
-        return 2.0 * _SATURATION  # sigmoid(x) = (1 + tanh(x / 2)) / 2
+        return SATURATION["sigmoid"]
     return None
 
 
