@@ -18,7 +18,7 @@ from edgegan.cache import StageCache, default_cache_folder
 from edgegan.card import load_card
 from edgegan.checks.check import Verdict, overall
 from edgegan.datasets.catalogue import find_source
-from edgegan.diagnosis import diagnose_bundle
+from edgegan.diagnosis.diagnose import diagnose_bundle
 from edgegan.doctor import as_json as doctor_json
 from edgegan.doctor import diagnose
 from edgegan.errors import (

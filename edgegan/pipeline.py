@@ -31,7 +31,7 @@ from edgegan.cache import StageCache, digest, file_digest, source_digest
 from edgegan.card import FeatureSection, card_folder
 from edgegan.checks.check import Check
 from edgegan.checks.speed import LOWERED, QUANTIZED, measure_speed, spread_note
-from edgegan.diagnosis import diagnose
+from edgegan.diagnosis.diagnose import diagnose
 from edgegan.errors import UnavailableError
 from edgegan.generators.identity import generator_digest, source_files_digest
 from edgegan.generators.inputs import draw_inputs
@@ -232,7 +232,7 @@ class _Run:
             )
         self._stage(
             "diagnosis",
-            [self.keys["emitted"], machine, _code("diagnosis.py")],
+            [self.keys["emitted"], machine, _code("diagnosis", "metrics/psnr.py")],
             lambda out: self._diagnosis(out, self._progress("diagnosis")),
         )
         self._stage(

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from edgegan.benchmark import Row
 from edgegan.checks.check import Check, Verdict
-from edgegan.diagnosis import Diagnosis
+from edgegan.diagnosis.result import Diagnosis
 from edgegan.doctor import Finding
 from edgegan.latency.environment import Environment
 from edgegan.pipeline import Event

@@ -15,7 +15,7 @@ from onnx import numpy_helper
 
 from edgegan.bundle import open_bundle
 from edgegan.cache import StageCache, file_digest
-from edgegan.diagnosis import diagnose_bundle
+from edgegan.diagnosis.diagnose import diagnose_bundle
 from edgegan.pipeline import export
 from edgegan.recipe import load_recipe
 from tests.models import write_own_generator

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import fx
 
+from edgegan.metrics.psnr import psnr_of_error
 from edgegan.quantization.placement import quantized_nodes
 from edgegan.runtimes.base import Runtime, first_output
 from edgegan.simulation.exact import simulate
@@ -94,7 +95,7 @@ def measure_parity(
         squares += float(np.square(image.astype(np.float64) - original).sum())
         pixels += image.size
         report(min(start + _BATCH, count))
-    return Parity(count, worst, same, _psnr(squares / pixels, value_range))
+    return Parity(count, worst, same, psnr_of_error(squares / pixels, value_range))
 
 
 def _tap(model: Path, names: list[str]) -> tuple[bytes, list[str]]:
@@ -109,10 +110,3 @@ def _tap(model: Path, names: list[str]) -> tuple[bytes, list[str]]:
             kind = kinds[node.input[2]]
             proto.graph.output.append(onnx.helper.make_tensor_value_info(name, kind, None))
     return proto.SerializeToString(), present
-
-
-def _psnr(mean_square: float, value_range: tuple[float, float]) -> float:
-    """Peak signal-to-noise ratio: 10·log10(range² / mean squared error)."""
-    if mean_square == 0.0:
-        return float("inf")
-    return float(10 * np.log10((value_range[1] - value_range[0]) ** 2 / mean_square))

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from edgegan.bundle import open_bundle
 from edgegan.cache import StageCache
-from edgegan.diagnosis import diagnose_bundle
+from edgegan.diagnosis.diagnose import diagnose_bundle
 from edgegan.errors import ModelError
 from edgegan.pipeline import ExportResult, export
 from edgegan.recipe import load_recipe

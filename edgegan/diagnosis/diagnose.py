@@ -1,0 +1,200 @@
+"""Why is it bad? Layer by layer, how far the quantized engine is from the float graph.
+
+Reads a bundle's two models alone (no torch): the rewritten float graph and the quantized one, whose
+nodes carry the same names. Both run on the same inputs with their inner tensors as outputs.
+
+* Signal to quantization noise of each quantized tensor against its float original: accumulated (as it
+  comes out of the engine) and own (the float tensor put on the grid).
+* What keeping the layer in float would give back: the image's PSNR with this layer's weight and
+  output unquantized, minus the PSNR of the model as it is. This ranks the layers: a tensor may have a
+  low ratio and do no harm (in front of a tanh), or a high one and do much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from edgegan.bundle import Bundle
+from edgegan.diagnosis.result import Diagnosis, TensorDiagnosis, WeightDiagnosis
+from edgegan.diagnosis.surgery import (
+    GridQuantizer,
+    constants,
+    float_twin,
+    grid_groups,
+    saturation,
+    without_layer,
+)
+from edgegan.errors import BundleError
+from edgegan.generators import latents
+from edgegan.metrics.psnr import psnr
+from edgegan.runtimes.base import Runtime, first_output
+from edgegan.runtimes.find import runtime_for
+from edgegan.targets import find_target
+
+BINS = 48
+_BATCH = 32
+
+
+def diagnose(
+    model: Path,
+    lowered: Path,
+    inputs: dict[str, NDArray[Any]],
+    value_range: tuple[float, float],
+    runtime: Runtime,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> Diagnosis:
+    """Compare the two models of a bundle.
+
+    Args:
+        model: quantized.
+        lowered: the rewritten float graph that it was quantized from.
+        inputs: ``[N, ...]`` by input name.
+        value_range: of the image, for the PSNR.
+        runtime: executes both.
+        report: called with (layers done, layers).
+
+    Raises:
+        BundleError: if the models do not belong together.
+    """
+    quantized, original = onnx.load(model), onnx.load(lowered)
+    groups = grid_groups(quantized)
+    pairs = {q.tensor: float_twin(quantized, original, q) for group in groups for q in group}
+    integers = _run(quantized, [q.tensor for group in groups for q in group], inputs, runtime)
+    floats = _run(original, sorted(set(pairs.values())), inputs, runtime)
+    image = first_output(floats)
+    whole = psnr(first_output(integers), image, value_range)
+    tensors = []
+    for index, group in enumerate(groups):
+        reach = saturation(quantized, group)
+        changed = without_layer(quantized, original, group)
+        gain = psnr(first_output(_run(changed, [], inputs, runtime)), image, value_range) - whole
+        report(index + 1, len(groups))
+        tensors.append(
+            _tensor(
+                group,
+                np.concatenate([integers[q.tensor].ravel() for q in group]),
+                np.concatenate([floats[pairs[q.tensor]].ravel() for q in group]).clip(
+                    -reach, reach
+                ),
+                gain if np.isfinite(gain) else 0.0,
+            )
+        )
+    count = len(next(iter(inputs.values())))
+    return Diagnosis(count, whole, tuple(tensors), tuple(_weights(quantized, original)))
+
+
+def diagnose_bundle(bundle: Bundle, samples: int) -> Diagnosis:
+    """Diagnose a bundle on ``samples`` inputs of its own law, or on its golden ones if it has none."""
+    manifest = bundle.manifest
+    seed = manifest.golden_seed
+    if any(spec.data for spec in manifest.inputs):
+        inputs: dict[str, NDArray[Any]] = dict(bundle.golden("inputs"))
+    else:
+        inputs = {
+            i.name: latents.sample(i.law, i.shape, samples, seed, i.name) for i in manifest.inputs
+        }
+    entry = manifest.targets[0]
+    lowered = manifest.references.get("lowered")
+    if lowered is None:
+        raise BundleError(f"{bundle.folder}: the manifest names no reference 'lowered'.")
+    return diagnose(
+        bundle.path(entry.model),
+        bundle.path(lowered),
+        inputs,
+        manifest.output.value_range,
+        runtime_for(find_target(entry.name)),
+    )
+
+
+def _run(
+    model: onnx.ModelProto, taps: list[str], inputs: dict[str, NDArray[Any]], runtime: Runtime
+) -> dict[str, NDArray[Any]]:
+    """The image first, then the tapped tensors (inputs are taps of themselves)."""
+    tapped = onnx.ModelProto()
+    tapped.CopyFrom(model)
+    present = {value.name for value in tapped.graph.output} | set(inputs)
+    for name in taps:
+        if name not in present:
+            tapped.graph.output.append(onnx.ValueInfoProto(name=name))
+    engine = runtime.load(tapped.SerializeToString())
+    count = len(next(iter(inputs.values())))
+    parts = [
+        engine.run({name: value[start : start + _BATCH] for name, value in inputs.items()})
+        for start in range(0, count, _BATCH)
+    ]
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return joined | {name: inputs[name] for name in taps if name in inputs}
+
+
+def _tensor(
+    group: list[GridQuantizer], integers: NDArray[Any], values: NDArray[Any], gain: float
+) -> TensorDiagnosis:
+    q = group[0]
+    if integers.size != values.size:
+        raise BundleError(f"layer {q.name} has another shape in the float model.")
+    scale = np.float32(q.scale)
+    exact = values.astype(np.float64)
+    dequantized = (integers.astype(np.float64) - q.zero_point) * q.scale
+    own = np.clip(np.rint(values / scale) + q.zero_point, q.low, q.high) - q.zero_point
+    low, high = ((end - q.zero_point) * q.scale for end in (q.low, q.high))
+    outside = (exact < low - q.scale / 2) | (exact > high + q.scale / 2)
+    histogram, edges = np.histogram(exact, BINS)
+    return TensorDiagnosis(
+        layer=q.name,
+        sqnr_db=_sqnr(exact, dequantized),
+        own_sqnr_db=_sqnr(exact, own.astype(np.float64) * q.scale),
+        clipped_share=float(outside.mean()),
+        grid_used=len(np.unique(integers)) / (q.high - q.low + 1),
+        low=float(low),
+        high=float(high),
+        gain_db=float(gain),
+        histogram=histogram.tolist(),
+        edges=edges.tolist(),
+    )
+
+
+def _weights(quantized: onnx.ModelProto, original: onnx.ModelProto) -> list[WeightDiagnosis]:
+    widths: dict[int, int] = {onnx.TensorProto.INT8: 8, onnx.TensorProto.INT4: 4}
+    known, floats = constants(quantized), constants(original)
+    found = []
+    for node in quantized.graph.node:
+        if node.op_type != "DequantizeLinear":
+            continue
+        stored = node.input[0].removesuffix("_int8")
+        stored = stored if stored.endswith("_integers") else f"{stored}_integers"
+        tensor = known.get(stored)
+        base = stored.removesuffix("_integers")
+        if tensor is None or base not in floats or tensor.data_type not in widths:
+            continue
+        bits = widths[tensor.data_type]
+        integers = onnx.numpy_helper.to_array(tensor).astype(np.int64)
+        scale = onnx.numpy_helper.to_array(known[node.input[1]]).astype(np.float64)
+        shape = [-1] + [1] * (integers.ndim - 1) if scale.ndim else []
+        exact = onnx.numpy_helper.to_array(floats[base]).astype(np.float64)
+        low, count = -(1 << (bits - 1)), 1 << bits
+        states = np.bincount(integers.ravel() - low, minlength=count)
+        found.append(
+            WeightDiagnosis(
+                name=base.removeprefix("lowered."),
+                bits=bits,
+                states=states.tolist(),
+                low=low,
+                states_used=float((states > 0).mean()),
+                sqnr_db=_sqnr(exact, integers * scale.reshape(shape)),
+            )
+        )
+    return found
+
+
+def _sqnr(exact: NDArray[np.float64], approximate: NDArray[np.float64]) -> float:
+    noise = float(np.square(exact - approximate).sum())
+    signal = float(np.square(exact).sum())
+    if noise == 0.0:
+        return float("inf")
+    return float(10 * np.log10(signal / noise)) if signal > 0.0 else float("-inf")

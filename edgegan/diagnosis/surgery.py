@@ -1,0 +1,149 @@
+"""The two models of a bundle as ONNX graphs: their quantizers, their twins, and one without a layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+
+from edgegan.errors import BundleError
+from edgegan.quantization.grid import SATURATION
+
+_MOVES = ("Transpose", "Reshape", "Slice", "Concat")
+
+
+@dataclass(frozen=True)
+class GridQuantizer:
+    """A named activation quantizer of the model: QuantizeLinear from ``source`` to ``tensor``."""
+
+    name: str
+    tensor: str
+    source: str
+    scale: float
+    zero_point: int
+    low: int
+    high: int
+    scale_name: str
+
+
+def constants(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
+    return {tensor.name: tensor for tensor in model.graph.initializer}
+
+
+def grid_groups(model: onnx.ModelProto) -> list[list[GridQuantizer]]:
+    """Named activation quantizers in graph order, those of one grid together."""
+    known = constants(model)
+    groups: dict[str, list[GridQuantizer]] = {}
+    for node in model.graph.node:
+        named = node.op_type == "QuantizeLinear" and "_quantized" in node.output[0]
+        if not named or node.input[1] not in known:
+            continue
+        scale = onnx.numpy_helper.to_array(known[node.input[1]])
+        zero = onnx.numpy_helper.to_array(known[node.input[2]])
+        if scale.size != 1:
+            continue
+        limits = np.iinfo(zero.dtype)
+        name = node.input[1].removeprefix("quantizers.").removesuffix(".scale")
+        groups.setdefault(node.input[1], []).append(
+            GridQuantizer(
+                name, node.output[0], node.input[0], float(scale.reshape(())),
+                int(zero.reshape(())), limits.min, limits.max, node.input[1],
+            )
+        )  # fmt: skip
+    return list(groups.values())
+
+
+def float_twin(
+    quantized: onnx.ModelProto, original: onnx.ModelProto, quantizer: GridQuantizer
+) -> str:
+    """The float graph's tensor that the quantizer's input is made from: same node name."""
+    if quantizer.source in {value.name for value in quantized.graph.input}:
+        return quantizer.source
+    producer = next(n for n in quantized.graph.node if quantizer.source in n.output)
+    for node in original.graph.node:
+        if node.name == producer.name:
+            return str(node.output[0])
+    raise BundleError(
+        f"layer {producer.name} of the quantized model has no twin in the float model; the two files "
+        "do not belong together."
+    )
+
+
+def without_layer(
+    quantized: onnx.ModelProto, original: onnx.ModelProto, group: list[GridQuantizer]
+) -> onnx.ModelProto:
+    """The model with one layer in float: its output's quantizers bypassed, its weights as they were."""
+    model = onnx.ModelProto()
+    model.CopyFrom(quantized)
+    renamed: dict[str, str] = {}
+    sources = {n.output[0]: n for n in model.graph.node}
+    for node in model.graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[1] == group[0].scale_name:
+            renamed[node.output[0]] = sources[node.input[0]].input[0]
+    renamed |= _float_weights(model, original, group)
+    outputs = {value.name for value in model.graph.output}
+    for node in model.graph.node:
+        for index, name in enumerate(node.input):
+            while name in renamed:
+                name = renamed[name]
+            node.input[index] = name
+    for name in outputs & set(renamed):
+        source = name
+        while source in renamed:
+            source = renamed[source]
+        for node in model.graph.node:
+            if name in node.output:
+                node.output[0] = f"{name}_bypassed"
+        model.graph.node.append(onnx.helper.make_node("Identity", [source], [name]))
+    _drop_dead_nodes(model)
+    return model
+
+
+def _float_weights(
+    model: onnx.ModelProto, original: onnx.ModelProto, group: list[GridQuantizer]
+) -> dict[str, str]:
+    """Adds the float weights of the layers in front of the quantizers; dequantized name → float name."""
+    producers = {name: node for node in model.graph.node for name in node.output}
+    weights = constants(original)
+    renamed = {}
+    for quantizer in group:
+        node = producers.get(quantizer.source)
+        while node is not None and node.op_type in ("Relu", "LeakyRelu"):
+            node = producers.get(node.input[0])
+        if node is None or node.op_type not in ("Conv", "Gemm"):
+            continue
+        dequantized = producers.get(node.input[1])
+        if dequantized is None:
+            continue
+        base = dequantized.input[0].removesuffix("_int8").removesuffix("_integers")
+        if base in weights:
+            renamed[node.input[1]] = base
+            if base not in constants(model):
+                model.graph.initializer.append(weights[base])
+    return renamed
+
+
+def _drop_dead_nodes(model: onnx.ModelProto) -> None:
+    """Remove nodes that nothing reads (bypassed quantizers), back to front."""
+    read = {value.name for value in model.graph.output}
+    kept = []
+    for node in reversed(model.graph.node):
+        if read & set(node.output):
+            kept.append(node)
+            read |= set(node.input)
+    del model.graph.node[:]
+    model.graph.node.extend(reversed(kept))
+
+
+def saturation(model: onnx.ModelProto, group: list[GridQuantizer]) -> float:
+    """Magnitude beyond which every reader of the tensor is saturated; infinite without such."""
+    waiting, readers = [q.tensor for q in group], set()
+    while waiting:
+        name = waiting.pop()
+        for node in model.graph.node:
+            if name in node.input:
+                conveys = node.op_type in ("QuantizeLinear", "DequantizeLinear", *_MOVES)
+                waiting += node.output if conveys else []
+                readers |= set() if conveys else {node.op_type.lower()}
+    return SATURATION.get(readers.pop(), float("inf")) if len(readers) == 1 else float("inf")
