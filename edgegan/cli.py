@@ -340,7 +340,5 @@ def main() -> None:
     except EdgeganError as error:
         terminal.err().print(f"error: {error}", markup=False, soft_wrap=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
     except BrokenPipeError:
         sys.exit(EXIT_FAILURE)

@@ -18,6 +18,7 @@ from edgegan.cache import StageCache, file_digest
 from edgegan.diagnosis.diagnose import diagnose_bundle
 from edgegan.pipeline import export
 from edgegan.recipe import load_recipe
+from tests.machine import requires_exact_cpu
 from tests.models import write_own_generator
 from tests.strangers.test_strangers import EXPORTABLE, run
 
@@ -95,6 +96,7 @@ def test_numbers_by_hand(bundle: Path) -> None:
     assert document["ranked"]
 
 
+@requires_exact_cpu
 def test_command_line(bundle: Path) -> None:
     command = [sys.executable, "-m", "edgegan", "debug", str(bundle)]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -105,6 +107,7 @@ def test_command_line(bundle: Path) -> None:
     assert json.loads(result.stdout)["max_lsb"] == 0
 
 
+@requires_exact_cpu
 def test_an_engine_that_leaves_the_simulation_is_found(tmp_path: Path) -> None:
     """One weight of the middle layer is changed behind the simulation's back."""
     bundle = make("tiny", tmp_path)

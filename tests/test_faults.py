@@ -84,7 +84,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
 def test_an_interrupted_export_exits_130(tmp_path: Path) -> None:
     recipe = write_own_generator(tmp_path / "own")
     process = start(recipe, tmp_path / "b", tmp_path / "cache")
-    time.sleep(2.0)
+    time.sleep(1.5)
     process.send_signal(signal.SIGINT)
     code, err = finish(process)
     assert code == 130

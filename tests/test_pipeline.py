@@ -144,7 +144,7 @@ def test_a_failed_gate_still_writes_the_bundle(
     assert (tmp_path / "b" / "report.json").exists()
 
 
-@pytest.mark.parametrize("fault", ["missing", "garbage", "pickle", "shape", "nan"])
+@pytest.mark.parametrize("fault", ["missing", "garbage", "truncated", "pickle", "shape", "nan"])
 def test_bad_weights(tmp_path: Path, fault: str) -> None:
     recipe = write_own_generator(tmp_path / "own")
     weights = tmp_path / "own" / "weights.safetensors"
@@ -154,6 +154,8 @@ def test_bad_weights(tmp_path: Path, fault: str) -> None:
         weights.unlink()
     elif fault == "garbage":
         weights.write_bytes(b"not weights")
+    elif fault == "truncated":
+        weights.write_bytes(weights.read_bytes()[:-100])
     elif fault == "pickle":
         torch.save({"a": Path("x")}, tmp_path / "own" / "w.pt")
         overrides = ("generator.weights=w.pt",)

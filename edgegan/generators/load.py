@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pickle
 import sys
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -82,6 +83,13 @@ def build_module(source: str, arguments: Mapping[str, Any], root: Path | None = 
     return module
 
 
+def load_tensors(path: Path) -> Any:
+    """``torch.load`` of plain data; anything that would run code raises ``UnpicklingError``."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on pickle protocols; the refusal says enough
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
 def load_weights(path: Path) -> dict[str, torch.Tensor]:
     """Read a state_dict; see ``load_module`` for formats and errors."""
     if not path.is_file():
@@ -90,7 +98,7 @@ def load_weights(path: Path) -> dict[str, torch.Tensor]:
         if path.suffix == ".safetensors":
             state: Any = load_file(path)
         else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            state = load_tensors(path)
     except pickle.UnpicklingError as error:
         reason = "it holds pickled code" if "weights_only" in str(error) else "it is damaged"
         raise ModelError(

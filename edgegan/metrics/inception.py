@@ -17,6 +17,7 @@ from torch import nn
 
 from edgegan.cache import file_digest
 from edgegan.errors import ModelError, UnavailableError
+from edgegan.generators.load import load_tensors
 
 FILE = "pt_inception-2015-12-05-6726825d.pth"
 URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{FILE}"
@@ -61,7 +62,7 @@ def load_inception(path: Path) -> Inception:
             f"{path} is not {FILE}: its SHA-256 is not {SHA256}; fetch it again from {URL}."
         )
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = load_tensors(path)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
         raise ModelError(f"{path} is refused: it holds more than tensors ({error}).") from None
     try:

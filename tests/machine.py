@@ -1,0 +1,14 @@
+"""What this machine can prove."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgegan.latency.environment import environment
+from edgegan.targets import find_target
+
+EXACT = bool(set(find_target("ort-x86").exact_cpu_flags) & set(environment().flags))
+
+requires_exact_cpu = pytest.mark.skipif(
+    not EXACT, reason="this CPU has no VNNI: its 8-bit products saturate, so bit parity is not owed"
+)
