@@ -38,7 +38,7 @@ def _seed() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The workshop's data folder, which not every machine has."""
+    """The data sets beside the checkout, which not every machine has."""
     folder = Path(__file__).resolve().parents[2] / "shared"
     if not (folder / "data").is_dir():
         pytest.skip("the data sets are not on this machine")
