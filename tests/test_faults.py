@@ -82,8 +82,12 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_an_interrupted_export_exits_130(tmp_path: Path) -> None:
+    def heed() -> None:
+        """A runner in the background of a shell ignores SIGINT, and its children with it."""
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
     recipe = write_own_generator(tmp_path / "own")
-    process = start(recipe, tmp_path / "b", tmp_path / "cache")
+    process = start(recipe, tmp_path / "b", tmp_path / "cache", preexec_fn=heed)
     time.sleep(1.5)
     process.send_signal(signal.SIGINT)
     code, err = finish(process)
