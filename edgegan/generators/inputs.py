@@ -40,9 +40,9 @@ def draw_inputs(
         DataError: if a file is missing, damaged, or of another shape.
     """
     held = [len(_files(spec, folder)) for spec in specs if spec.data is not None]
-    count = min([count, *held])
-    if count < 2:
+    if held and min(held) < 2:
         raise DataError("the inputs' files hold fewer than 2 samples; give more.")
+    count = min([count, *held])
     result = {}
     for spec in specs:
         if spec.data is None:

@@ -72,6 +72,10 @@ def test_bad_arrays(tmp_path: Path, array: Any, message: str) -> None:
         draw_inputs([spec(shape=(2,), data="bad.npz")], tmp_path, 4, 0)
 
 
+def test_one_sample_of_a_law(tmp_path: Path) -> None:
+    assert draw_inputs([spec(data=None)], tmp_path, 1, 0)["z"].shape == (1, 3, 4, 5)
+
+
 def test_bad_files(tmp_path: Path) -> None:
     pictures(tmp_path, size=(6, 4))
     with pytest.raises(DataError, match=r"is 6x4, but input 'z' takes 5x4"):
