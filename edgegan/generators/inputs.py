@@ -39,16 +39,17 @@ def draw_inputs(
     Raises:
         DataError: if a file is missing, damaged, or of another shape.
     """
-    held = [len(_files(spec, folder)) for spec in specs if spec.data is not None]
+    sources = {spec.name: _files(spec, folder) for spec in specs if spec.data is not None}
+    held = [len(files) for files in sources.values()]
     if held and min(held) < 2:
         raise DataError("the inputs' files hold fewer than 2 samples; give more.")
     count = min([count, *held])
     result = {}
     for spec in specs:
-        if spec.data is None:
+        if spec.name not in sources:
             result[spec.name] = latents.sample(spec.law, spec.shape, count, seed, spec.name)
             continue
-        files = _files(spec, folder)
+        files = sources[spec.name]
         chosen = np.random.default_rng(seed).permutation(len(files))[:count]
         result[spec.name] = _take(spec, files, chosen)
     return result
