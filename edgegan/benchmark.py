@@ -1,46 +1,35 @@
 """`edgegan benchmark`: times bundles against their float originals and holds them to gates.
 
 Runs without torch. A gate's verdict is *inconclusive* when the confidence interval of the measured
-value straddles its limit: the machine was too noisy to say.
+value straddles its limit (the machine was too noisy to say), or when there is too little to judge by.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgegan.bundle import Bundle, TargetEntry, open_bundle
-from edgegan.checks.check import Check, Limit, Verdict, judge_estimate
+from edgegan.checks.check import Check, Limit, Verdict
 from edgegan.checks.speed import FLOAT, LOWERED, QUANTIZED, Speed, measure_speed, spread_note
-from edgegan.errors import BundleError
-from edgegan.latency.baseline import Baseline, regression_limit
+from edgegan.errors import BundleError, UsageError
+from edgegan.gates import Gates
+from edgegan.latency.baseline import Baseline, BaselineRow, regression_limit
 from edgegan.latency.confidence import percentile_estimate
 from edgegan.latency.environment import Environment
 from edgegan.latency.measure import Effort
 from edgegan.latency.memory import Footprint, footprint
+from edgegan.measurements import MEASURES, Subject, estimated, processes_for
 from edgegan.runtimes.find import runtime_for
 from edgegan.targets import find_target
 
 SCHEMA = "edgegan.benchmark/1"
 
-
-@dataclass(frozen=True)
-class Gates:
-    """Limits of a benchmark; None is no limit.
-
-    Attributes:
-        max_p95_ms: of the quantized model.
-        min_ratio: of float p50 over quantized p50.
-        baseline: medians to compare with.
-        max_regression, min_delta_ms: see ``regression_limit``.
-    """
-
-    max_p95_ms: float | None = None
-    min_ratio: float | None = None
-    baseline: Baseline | None = None
-    max_regression: float = 0.05
-    min_delta_ms: float = 0.05
+REGRESSION = "regression.p50_ms"
+"""Name of the check against a baseline."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +39,7 @@ class Row:
     Attributes:
         footprints: by model, as ``speed.timings``.
         checks: the gates' verdicts; without gates, empty.
+        seconds: that measuring took.
     """
 
     bundle: str
@@ -57,14 +47,15 @@ class Row:
     speed: Speed
     footprints: dict[str, Footprint]
     checks: tuple[Check, ...]
+    seconds: float
 
     @property
     def key(self) -> str:
-        return f"{self.bundle}/{self.target}/{self.speed.threads}/{self.speed.batch}"
+        return _key(self.bundle, self.target, self.speed)
 
     def as_json(self) -> dict[str, Any]:
         models = {
-            name: timing.as_json() | vars(self.footprints[name])
+            name: timing.as_json() | self.footprints[name].as_json()
             for name, timing in self.speed.timings.items()
         }
         return {
@@ -80,82 +71,91 @@ class Row:
 
 
 def benchmark(
-    folder: Path, gates: Gates, here: Environment, threads: int, batch: int, effort: Effort
+    folders: Sequence[Path], gates: Gates, here: Environment, baseline: Baseline | None = None
 ) -> list[Row]:
-    """Measure every target of a bundle.
+    """Measure every target of the bundles, and judge.
+
+    Args:
+        folders: of the bundles; all are opened before the first is measured.
+        gates: how to measure, and the limits.
+        here: this machine.
+        baseline: what ``gates.baseline`` holds.
 
     Raises:
-        BundleError: if the bundle or one of its models cannot be read.
+        BundleError: if a bundle or one of its models cannot be read.
     """
-    bundle = open_bundle(folder)
+    bundles = [open_bundle(folder) for folder in folders]
     return [
-        _row(bundle, entry, gates, here, threads, batch, effort)
+        _row(bundle, entry, gates, here, baseline)
+        for bundle in bundles
         for entry in bundle.manifest.targets
     ]
 
 
+def baseline_rows(rows: Sequence[Row]) -> dict[str, BaselineRow]:
+    """What later runs are to be compared with: the quantized models' medians, by row.
+
+    Raises:
+        UsageError: if two bundles have the same name, so that one would hide the other.
+    """
+    keys = [row.key for row in rows]
+    if len(set(keys)) < len(keys):
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise UsageError(f"--save-baseline: two bundles have the row {twice}; save one at a time.")
+    return {
+        row.key: BaselineRow(p50_ms=row.speed.timings[QUANTIZED].percentile(50)) for row in rows
+    }
+
+
 def _row(
-    bundle: Bundle,
-    entry: TargetEntry,
-    gates: Gates,
-    here: Environment,
-    threads: int,
-    batch: int,
-    effort: Effort,
+    bundle: Bundle, entry: TargetEntry, gates: Gates, here: Environment, baseline: Baseline | None
 ) -> Row:
+    start = time.perf_counter()
+    name, target = bundle.manifest.name, entry.name
+    models, inputs = _models(bundle, entry), bundle.manifest.inputs
+    runtime = runtime_for(find_target(target))
+    limits = gates.limits_for(name, target)
+    effort = Effort(runs=gates.runs, seconds=gates.seconds)
+    speed = measure_speed(models, inputs, runtime, gates.threads, gates.batch, effort)
+    processes = {QUANTIZED: processes_for(limits)}
+    footprints = {
+        model: footprint(path, inputs, gates.threads, gates.batch, processes.get(model, 1))
+        for model, path in models.items()
+    }
+    subject = Subject(models, runtime, speed, footprints[QUANTIZED])
+    checks = [MEASURES[check](subject).check(check, target, limits[check]) for check in limits]
+    if baseline is not None:
+        before = baseline.environments.get(here.key())
+        checks.append(_regression(_key(name, target, speed), target, speed, gates, before))
+    seconds = time.perf_counter() - start
+    return Row(name, target, speed, footprints, tuple(checks), seconds)
+
+
+def _models(bundle: Bundle, entry: TargetEntry) -> dict[str, Path]:
     missing = {FLOAT, LOWERED} - set(bundle.manifest.references)
     if missing:
         raise BundleError(f"{bundle.folder}: the manifest names no reference {missing.pop()!r}.")
-    models = {QUANTIZED: bundle.path(entry.model)}
-    models |= {name: bundle.path(bundle.manifest.references[name]) for name in (FLOAT, LOWERED)}
-    inputs = bundle.manifest.inputs
-    runtime = runtime_for(find_target(entry.name))
-    footprints = {name: footprint(path, inputs, threads, batch) for name, path in models.items()}
-    speed = measure_speed(models, inputs, runtime, threads, batch, effort)
-    row = Row(bundle.manifest.name, entry.name, speed, footprints, ())
-    checks = tuple(_checks(row, gates, here))
-    return Row(row.bundle, row.target, speed, footprints, checks)
+    references = {name: bundle.path(bundle.manifest.references[name]) for name in (FLOAT, LOWERED)}
+    return {QUANTIZED: bundle.path(entry.model), **references}
 
 
-def _checks(row: Row, gates: Gates, here: Environment) -> list[Check]:
-    quantized = row.speed.timings[QUANTIZED]
-    note = spread_note(row.speed)
-    checks = []
+def _key(bundle: str, target: str, speed: Speed) -> str:
+    return f"{bundle}/{target}/{speed.threads}/{speed.batch}"
 
-    def add(name: str, estimate: Any, limit: Limit, detail: str) -> None:
-        verdict = judge_estimate(estimate, limit)
+
+def _regression(
+    key: str, target: str, speed: Speed, gates: Gates, before: dict[str, BaselineRow] | None
+) -> Check:
+    """The median against the baseline's row; inconclusive where there is none of this machine."""
+    estimate = percentile_estimate(speed.timings[QUANTIZED], 50)
+    if before is None or key not in before:
+        which = "knows no such machine" if before is None else f"has no row {key} of this machine"
         interval = (estimate.low, estimate.high)
-        checks.append(Check(name, row.target, estimate.value, limit, verdict, detail, interval))
-
-    if gates.max_p95_ms is not None:
-        add("latency.p95_ms", percentile_estimate(quantized, 95), Limit(max=gates.max_p95_ms), note)
-    if gates.min_ratio is not None:
-        add("latency.ratio", row.speed.ratio, Limit(min=gates.min_ratio), note)
-    if gates.baseline is not None:
-        checks.append(_regression(row, gates, gates.baseline, here))
-    return checks
-
-
-def _regression(row: Row, gates: Gates, baseline: Baseline, here: Environment) -> Check:
-    estimate = percentile_estimate(row.speed.timings[QUANTIZED], 50)
-    interval = (estimate.low, estimate.high)
-    before = baseline.p50_ms.get(row.key)
-    reason = ""
-    if before is None:
-        reason = f"the baseline has no row {row.key}"
-    elif baseline.environment != here.key():
-        reason = f"the baseline is of another machine ({baseline.environment})"
-    if before is None or reason:
+        reason = f"the baseline {which}: add it with --save-baseline"
         return Check(
-            "latency.p50_ms",
-            row.target,
-            estimate.value,
-            None,
-            Verdict.INCONCLUSIVE,
-            reason,
-            interval,
+            REGRESSION, target, estimate.value, None, Verdict.INCONCLUSIVE, reason, interval
         )
-    limit = Limit(max=regression_limit(before, gates.max_regression, gates.min_delta_ms))
-    verdict = judge_estimate(estimate, limit)
-    detail = f"baseline {before:.3f} ms; {spread_note(row.speed)}"
-    return Check("latency.p50_ms", row.target, estimate.value, limit, verdict, detail, interval)
+    p50_ms = before[key].p50_ms
+    limit = Limit(max=regression_limit(p50_ms, gates.max_regression, gates.min_delta_ms))
+    detail = f"baseline {p50_ms:.3f} ms; {spread_note(speed)}"
+    return estimated(estimate, detail).check(REGRESSION, target, limit)

@@ -12,7 +12,7 @@ import typer
 
 from edgegan import __version__, terminal
 from edgegan.benchmark import SCHEMA as BENCHMARK_SCHEMA
-from edgegan.benchmark import Gates, benchmark
+from edgegan.benchmark import baseline_rows, benchmark
 from edgegan.bundle import Bundle, open_bundle
 from edgegan.cache import StageCache, default_cache_folder
 from edgegan.card import load_card
@@ -29,13 +29,16 @@ from edgegan.errors import (
     UnavailableError,
     UsageError,
 )
+from edgegan.gates import default_gates, load_gates
 from edgegan.inspection import inspect
-from edgegan.latency.baseline import read_baseline, write_baseline
+from edgegan.latency.baseline import check_baseline_output, read_baseline
+from edgegan.latency.baseline import save_baseline as write_baseline
 from edgegan.latency.environment import environment
-from edgegan.latency.measure import Effort
+from edgegan.output_file import check_writable, write_whole
 from edgegan.pipeline import export as run_export
 from edgegan.pipeline import plan
 from edgegan.recipe import load_recipe
+from edgegan.reports.junit import junit_xml
 from edgegan.resources import model_names, resource_folder
 from edgegan.verification import verify
 
@@ -116,18 +119,34 @@ def export(
 @app.command("benchmark")
 def benchmark_command(
     bundles: Annotated[list[Path], typer.Argument(help="Bundles to time.")],
-    threads: Annotated[int, typer.Option(min=1, max=256, help="Threads of each model.")] = 1,
-    batch: Annotated[int, typer.Option(min=1, max=4096, help="Samples a run.")] = 1,
-    seconds: Annotated[float, typer.Option(min=0.01, help="Least time spent in each model.")] = 1.0,
-    runs: Annotated[int, typer.Option(min=10, help="Least runs of each model.")] = 10,
+    gates: Annotated[Path | None, typer.Option(help="Gates file; options win over it.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write the verdicts as JUnit XML.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Threads of each model.", show_default="1")
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(min=1, max=4096, help="Samples a run.", show_default="1")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.01, help="Least time in each model.", show_default="1")
+    ] = None,
+    runs: Annotated[
+        int | None, typer.Option(min=10, help="Least runs of each model.", show_default="10")
+    ] = None,
     max_p95_ms: Annotated[float | None, typer.Option(help="Gate: 95th percentile.")] = None,
     min_ratio: Annotated[
         float | None, typer.Option(help="Gate: float p50 / quantized p50.")
     ] = None,
     baseline: Annotated[Path | None, typer.Option(help="Gate: medians of --save-baseline.")] = None,
-    max_regression: Annotated[str, typer.Option(help="Allowed above the baseline.")] = "5%",
-    min_delta_ms: Annotated[float, typer.Option(min=0, help="Smaller changes never count.")] = 0.05,
-    save_baseline: Annotated[Path | None, typer.Option(help="Write medians here.")] = None,
+    max_regression: Annotated[
+        str | None, typer.Option(help="Allowed above the baseline.", show_default="5%")
+    ] = None,
+    min_delta_ms: Annotated[
+        float | None, typer.Option(min=0, help="Smaller changes never count.", show_default="0.05")
+    ] = None,
+    save_baseline: Annotated[
+        Path | None, typer.Option(help="Merge medians into this file or folder.")
+    ] = None,
     fail_on_noise: Annotated[
         bool, typer.Option("--fail-on-noise", help="Inconclusive gates fail.")
     ] = False,
@@ -135,23 +154,38 @@ def benchmark_command(
 ) -> None:
     """Time bundles against their float originals; exit 3 if a gate is missed.
 
-    Example: edgegan benchmark out/fashion-dcgan --min-ratio 2 --max-p95-ms 5
+    Example: edgegan benchmark out/fashion-dcgan --gates gates.yaml
     """
-    gates = Gates(
-        max_p95_ms=max_p95_ms,
-        min_ratio=min_ratio,
-        baseline=read_baseline(baseline) if baseline else None,
-        max_regression=_share(max_regression),
+    limits: dict[str, dict[str, Any]] = {}
+    if max_p95_ms is not None:
+        limits["latency.p95_ms"] = {"max": max_p95_ms}
+    if min_ratio is not None:
+        limits["latency.ratio"] = {"min": min_ratio}
+    asked = (load_gates(gates) if gates else default_gates()).with_options(
+        limits,
+        threads=threads,
+        batch=batch,
+        seconds=seconds,
+        runs=runs,
+        baseline=baseline,
+        max_regression=max_regression,
         min_delta_ms=min_delta_ms,
     )
-    here, effort = environment(), Effort(runs=runs, seconds=seconds)
-    rows = [row for path in bundles for row in benchmark(path, gates, here, threads, batch, effort)]
+    here, before = environment(), read_baseline(asked.baseline) if asked.baseline else None
+    if junit:
+        check_writable(junit, "--junit")
+    if save_baseline:
+        check_baseline_output(save_baseline, here.key())
+    rows = benchmark(bundles, asked, here, before)
+    if junit:
+        write_whole(junit, junit_xml(rows, here, fail_on_noise), "--junit")
+    if save_baseline:
+        write_baseline(save_baseline, here.key(), baseline_rows(rows))
+    for name in sorted(set(asked.bundles) - {row.bundle for row in rows}):
+        terminal.note(f"{gates}: no bundle here is named {name!r}, so its gates held nothing.")
     checks = [check for row in rows for check in row.checks]
     verdict = overall([check.verdict for check in checks])
     failed = verdict is Verdict.FAIL or (verdict is Verdict.INCONCLUSIVE and fail_on_noise)
-    if save_baseline:
-        medians = {row.key: row.speed.timings["quantized"].percentile(50) for row in rows}
-        write_baseline(save_baseline, here.key(), medians)
     if json:
         terminal.print_json(
             {
@@ -320,17 +354,6 @@ def zoo_train(
     document = {"schema": "edgegan.training/1", "model": name, "results": results}
     terminal.print_json(document) if json else terminal.print_results(results)
     terminal.verdict_line(Verdict.PASS, f"{name} is in {run.output}", json)
-
-
-def _share(text: str) -> float:
-    """``5%`` or ``0.05``."""
-    try:
-        value = float(text.removesuffix("%")) / (100.0 if text.endswith("%") else 1.0)
-    except ValueError:
-        value = -1.0
-    if not 0.0 <= value < 100.0:
-        raise UsageError(f"--max-regression {text!r}: must read like 5% or 0.05.")
-    return value
 
 
 def main() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticCustomError
 
 from edgegan.errors import RecipeError
 
@@ -21,6 +22,8 @@ class Strict(BaseModel):
 
 _FLAT = "own"
 """A section whose keys are written directly in the one above it (`generator`)."""
+
+_UNKNOWN = "unknown_name"
 
 Document = TypeVar("Document", bound=Strict)
 
@@ -64,15 +67,25 @@ def validate(model: type[Document], data: Mapping[str, Any], where: str) -> Docu
         raise RecipeError(f"{where}: {_sentence(model, error)}") from None
 
 
+def unknown_name(kind: str, name: str, known: Sequence[str]) -> PydanticCustomError:
+    """The error of a validator that looks a name up: says what was probably meant."""
+    text = f"unknown {kind} {name!r}; {_hint(name, known)}"
+    return PydanticCustomError(_UNKNOWN, "{text}", {"text": text})
+
+
+def _hint(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, known, 1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}."
+
+
 def _sentence(model: type[BaseModel], error: ValidationError) -> str:
     fault = error.errors(include_url=False)[0]
     location = list(fault["loc"])
     path = ".".join(str(part) for part in location if part != _FLAT) or "the document"
     if fault["type"] == "extra_forbidden":
-        known = _keys_at(model, location[:-1])
-        close = difflib.get_close_matches(str(location[-1]), known, 1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}."
-        return f"unknown key {path!r}; {hint}"
+        return f"unknown key {path!r}; {_hint(str(location[-1]), _keys_at(model, location[:-1]))}"
+    if fault["type"] == _UNKNOWN:
+        return f"{path}: {fault['msg']}"
     if fault["type"] == "missing":
         return f"the key {path!r} is missing."
     message = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
@@ -90,7 +103,7 @@ def _keys_at(model: type[BaseModel], location: list[str | int]) -> list[str]:
         if inner is None:
             return []
         model = inner
-    return list(model.model_fields)
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _section(annotation: Any) -> type[BaseModel] | None:

@@ -43,6 +43,11 @@ def err() -> Console:
     return Console(file=sys.stderr, highlight=False)
 
 
+def note(text: str) -> None:
+    """One line on stderr that changes no verdict."""
+    err().print(f"note: {text}", markup=False, soft_wrap=True)
+
+
 def print_json(value: dict[str, Any]) -> None:
     """One JSON document on stdout."""
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
@@ -65,22 +70,23 @@ def print_details(checks: list[Check]) -> None:
 
 def print_benchmark(rows: list[Row]) -> None:
     for row in rows:
-        title = (
-            f"{row.bundle} on {row.target}, {row.speed.threads} thread(s), batch {row.speed.batch}"
-        )
+        threads = f"{row.speed.threads} thread{'s' if row.speed.threads > 1 else ''}"
+        title = f"{row.bundle} on {row.target}, {threads}, batch {row.speed.batch}"
         out().print(title, style="bold", markup=False)
         table = _table("model", "p50 ms", "p95 ms", "p99 ms", "spread", "load ms", "peak MB")
         for name, timing in row.speed.timings.items():
-            data, cost = timing.as_json(), row.footprints[name]
-            p99 = _number(data["p99_ms"]) if "p99_ms" in data else "-"
+            data = timing.as_json() | row.footprints[name].as_json()
+            p95, p99 = (
+                _number(data[tail]) if tail in data else "-" for tail in ("p95_ms", "p99_ms")
+            )
             table.add_row(
                 name,
                 _number(data["p50_ms"]),
-                _number(data["p95_ms"]),
+                p95,
                 p99,
                 f"{data['spread']:.0%}",
-                f"{cost.load_ms:.0f}",
-                f"{cost.peak_bytes / 1e6:.1f}",
+                f"{data['load_ms']:.0f}",
+                f"{data['peak_bytes'] / 1e6:.1f}",
             )
         out().print(table)
         for name, ratio in (("float", row.speed.ratio), ("lowered float", row.speed.ratio_lowered)):

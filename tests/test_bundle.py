@@ -10,21 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgegan.benchmark import Gates, benchmark
 from edgegan.bundle import open_bundle
 from edgegan.cache import StageCache, file_digest
 from edgegan.checks.check import Verdict
 from edgegan.errors import BundleError
 from edgegan.inspection import inspect
-from edgegan.latency.baseline import Baseline
 from edgegan.latency.environment import environment
-from edgegan.latency.measure import Effort
 from edgegan.pipeline import export
 from edgegan.recipe import load_recipe
 from edgegan.verification import verify
 from tests.models import write_own_generator
-
-QUICK = Effort(warmup_seconds=0.01, runs=10, seconds=0.02)
 
 
 @pytest.fixture(scope="module")
@@ -142,31 +137,3 @@ def test_inspection(bundle: Path) -> None:
         inspect(bundle / "report.json")
     with pytest.raises(BundleError, match="does not exist"):
         inspect(bundle / "nothing.onnx")
-
-
-def test_benchmark_gates(bundle: Path) -> None:
-    here = environment()
-    key = "tiny-w8a8/ort-x86/1/1"
-    baseline = Baseline(schema="edgegan.baseline/1", environment=here.key(), p50_ms={key: 1e-6})
-    gates = Gates(max_p95_ms=1e4, min_ratio=1e4, baseline=baseline, min_delta_ms=0.0)
-    (row,) = benchmark(bundle, gates, here, 1, 1, QUICK)
-    verdicts = {check.name: check.verdict for check in row.checks}
-    assert verdicts == {
-        "latency.p95_ms": Verdict.PASS,
-        "latency.ratio": Verdict.FAIL,
-        "latency.p50_ms": Verdict.FAIL,
-    }
-    data = row.as_json()
-    assert set(data["models"]) == {"quantized", "float", "lowered"}
-    for model in data["models"].values():
-        assert model["p50_ms"] > 0 and model["load_ms"] > 0 and model["peak_bytes"] > 0
-
-
-def test_a_baseline_of_another_machine_is_inconclusive(bundle: Path) -> None:
-    baseline = Baseline(
-        schema="edgegan.baseline/1", environment="other", p50_ms={"tiny-w8a8/ort-x86/1/1": 9.0}
-    )
-    (row,) = benchmark(bundle, Gates(baseline=baseline), environment(), 1, 1, QUICK)
-    (check,) = row.checks
-    assert check.verdict is Verdict.INCONCLUSIVE
-    assert "another machine" in check.detail

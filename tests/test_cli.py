@@ -72,7 +72,7 @@ def test_benchmark(bundle: Path, tmp_path: Path) -> None:
 def test_noise_fails_only_on_demand(bundle: Path, tmp_path: Path) -> None:
     baseline = tmp_path / "other.json"
     key = "tiny-w8a8/ort-x86/1/1"
-    data = {"schema": "edgegan.baseline/1", "environment": "another", "p50_ms": {key: 1.0}}
+    data = {"schema": "edgegan.baseline/2", "environments": {"another": {key: {"p50_ms": 1.0}}}}
     baseline.write_text(json.dumps(data))
     command = ("benchmark", str(bundle), "--seconds", "0.02", "--baseline", str(baseline))
     result = edgegan(*command)

@@ -46,10 +46,15 @@ class Limit(Strict):
     def __str__(self) -> str:
         ends = []
         if self.min is not None:
-            ends.append(f">= {self.min:g}")
+            ends.append(f">= {_end(self.min)}")
         if self.max is not None:
-            ends.append(f"<= {self.max:g}")
+            ends.append(f"<= {_end(self.max)}")
         return " and ".join(ends)
+
+
+def _end(value: float) -> str:
+    """Six digits; of a million and more, all of them: those are bytes."""
+    return f"{value:g}" if abs(value) < 1e6 else f"{value:.0f}"
 
 
 @dataclass(frozen=True)
@@ -97,13 +102,16 @@ def judge(value: float, limit: Limit | None) -> Verdict:
 
 
 def judge_estimate(estimate: Estimate, limit: Limit | None) -> Verdict:
-    """Verdict on a noisy value: the whole interval must lie on one side of the limit."""
+    """Verdict on a noisy value: the whole interval within the limit, or wholly beyond one end of it."""
     if limit is None:
         return Verdict.REPORTED
-    verdicts = {limit.holds(end) for end in (estimate.low, estimate.high)}
-    if verdicts == {True, False}:
-        return Verdict.INCONCLUSIVE
-    return Verdict.PASS if verdicts == {True} and limit.holds(estimate.value) else Verdict.FAIL
+    points = (estimate.low, estimate.value, estimate.high)
+    if all(limit.holds(point) for point in points):
+        return Verdict.PASS
+    below = limit.min is not None and max(points) < limit.min
+    above = limit.max is not None and min(points) > limit.max
+    unknown = any(math.isnan(point) for point in points)
+    return Verdict.FAIL if below or above or unknown else Verdict.INCONCLUSIVE
 
 
 def overall(verdicts: list[Verdict]) -> Verdict:

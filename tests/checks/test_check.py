@@ -41,7 +41,11 @@ def test_noisy_values(low: float, value: float, high: float, verdict: Verdict) -
 
 
 def test_a_range_inside_its_interval_is_inconclusive() -> None:
-    assert judge_estimate(Estimate(2.0, 1.0, 3.0), Limit(min=1.9, max=2.1)) is Verdict.FAIL
+    limit = Limit(min=1.9, max=2.1)
+    assert judge_estimate(Estimate(2.0, 1.0, 3.0), limit) is Verdict.INCONCLUSIVE
+    assert judge_estimate(Estimate(2.0, 1.95, 2.05), limit) is Verdict.PASS
+    assert judge_estimate(Estimate(2.3, 2.2, 2.4), limit) is Verdict.FAIL
+    assert judge_estimate(Estimate(math.nan, 1.95, 2.05), limit) is Verdict.FAIL
 
 
 def test_overall_is_the_worst() -> None:

@@ -1,15 +1,17 @@
-"""Measurement, confidence and baselines."""
+"""Measurement, confidence and the environment."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edgegan.errors import UsageError
-from edgegan.latency.baseline import read_baseline, regression_limit, write_baseline
-from edgegan.latency.confidence import percentile_estimate, ratio_estimate
+from edgegan.latency.baseline import regression_limit
+from edgegan.latency.confidence import (
+    MEDIAN_SAMPLES,
+    median_estimate,
+    percentile_estimate,
+    ratio_estimate,
+)
 from edgegan.latency.environment import environment
 from edgegan.latency.measure import TAIL_RUNS, TURN_RUNS, Effort, Timing, measure
 
@@ -37,10 +39,24 @@ def test_the_limit_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert timings["a"].percentile(50) == pytest.approx(1000.0)
 
 
-def test_the_99th_percentile_needs_runs() -> None:
-    few, many = Timing(np.ones(TAIL_RUNS - 1)), Timing(np.arange(1.0, TAIL_RUNS + 1))
-    assert "p99_ms" not in few.as_json()
-    assert many.as_json()["p99_ms"] == pytest.approx(np.percentile(np.arange(1, 201), 99))
+@pytest.mark.parametrize(("level", "runs"), [(90, 50), (95, 100), (99, 200)])
+def test_tails_need_runs(level: int, runs: int) -> None:
+    assert TAIL_RUNS[level] == runs
+    name = f"p{level}_ms"
+    assert name not in Timing(np.ones(runs - 1)).as_json()
+    durations = np.arange(1.0, runs + 1)
+    assert Timing(durations).as_json()[name] == pytest.approx(1 + (runs - 1) * level / 100)
+    assert "p50_ms" in Timing(np.ones(10)).as_json()
+
+
+def test_six_samples_hold_the_median() -> None:
+    estimate = median_estimate([9.0, 1.0, 5.0, 3.0, 7.0, 2.0])
+    assert (estimate.value, estimate.low, estimate.high) == (4.0, 1.0, 9.0)
+    samples = np.random.default_rng(0).lognormal(size=(20_000, MEDIAN_SAMPLES))
+    covered = (samples.min(1) <= 1.0) & (samples.max(1) >= 1.0)  # a log-normal's median is 1
+    assert covered.mean() == pytest.approx(1 - 2 / 2**6, abs=0.005)
+    with pytest.raises(ValueError, match="5 samples"):
+        median_estimate([1.0] * 5)
 
 
 def test_intervals_hold_the_truth() -> None:
@@ -64,16 +80,6 @@ def test_drift_widens_the_interval() -> None:
 def test_a_regression_is_relative_and_above_a_floor() -> None:
     assert regression_limit(10.0, 0.05, 0.05) == pytest.approx(10.5)
     assert regression_limit(0.1, 0.05, 0.05) == pytest.approx(0.15)
-
-
-def test_baseline_round_trip(tmp_path: Path) -> None:
-    write_baseline(tmp_path / "b.json", "cpu", {"m/ort-x86/1/1": 0.5})
-    assert read_baseline(tmp_path / "b.json").p50_ms == {"m/ort-x86/1/1": 0.5}
-    with pytest.raises(UsageError, match="does not exist"):
-        read_baseline(tmp_path / "none.json")
-    (tmp_path / "bad.json").write_text('{"schema": "edgegan.baseline/1"}')
-    with pytest.raises(UsageError, match="is not a baseline"):
-        read_baseline(tmp_path / "bad.json")
 
 
 def test_environment_names_the_machine() -> None:

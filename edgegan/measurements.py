@@ -1,0 +1,146 @@
+"""Everything about a bundle's target that a gate can be set on, by name.
+
+A new measured value is one function and its line in ``MEASURES``. It is only called where a gate asks
+for it, so it may be expensive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgegan.checks.check import Check, Limit, Verdict, judge, judge_estimate
+from edgegan.checks.speed import FLOAT, QUANTIZED, Speed, spread_note
+from edgegan.latency.confidence import (
+    MEDIAN_SAMPLES,
+    Estimate,
+    median_estimate,
+    percentile_estimate,
+)
+from edgegan.latency.measure import TAIL_RUNS
+from edgegan.latency.memory import Footprint
+from edgegan.runtimes.base import Runtime
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One target of one bundle, timed.
+
+    Attributes:
+        models: files by ``quantized``, ``float``, ``lowered``.
+            runtime: that executes them.
+        speed: their timings.
+        footprint: of the quantized model, in ``processes_for`` processes.
+    """
+
+    models: dict[str, Path]
+    runtime: Runtime
+    speed: Speed
+    footprint: Footprint
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A value that a gate can be held against.
+
+    Attributes:
+        value: the number.
+        detail: how it was measured.
+        interval: 95 % confidence interval; None for a deterministic value.
+        lacking: why it cannot be judged, and the remedy; empty if it can.
+    """
+
+    value: float
+    detail: str
+    interval: tuple[float, float] | None = None
+    lacking: str = ""
+
+    def check(self, name: str, target: str, limit: Limit) -> Check:
+        """Hold it against a limit."""
+        verdict, reason = self._judge(limit)
+        detail = f"{reason}; {self.detail}" if reason else self.detail
+        return Check(name, target, self.value, limit, verdict, detail, self.interval)
+
+    def _judge(self, limit: Limit) -> tuple[Verdict, str]:
+        if self.lacking:
+            return Verdict.INCONCLUSIVE, self.lacking
+        if self.interval is None:
+            return judge(self.value, limit), ""
+        verdict = judge_estimate(Estimate(self.value, *self.interval), limit)
+        if verdict is not Verdict.INCONCLUSIVE:
+            return verdict, ""
+        low, high = self.interval
+        return verdict, f"the 95 % interval, {low:.4g} to {high:.4g}, straddles the limit"
+
+
+def estimated(estimate: Estimate, detail: str, lacking: str = "") -> Measurement:
+    """A noisy value."""
+    return Measurement(estimate.value, detail, (estimate.low, estimate.high), lacking)
+
+
+def _percentile(level: int) -> Callable[[Subject], Measurement]:
+    def measure(subject: Subject) -> Measurement:
+        timing, least = subject.speed.timings[QUANTIZED], TAIL_RUNS.get(level, 0)
+        lacking = ""
+        if timing.runs < least:
+            lacking = f"p{level} needs {least} runs, not {timing.runs}: give --runs {least}"
+        return estimated(percentile_estimate(timing, level), spread_note(subject.speed), lacking)
+
+    return measure
+
+
+def _ratio(subject: Subject) -> Measurement:
+    return estimated(subject.speed.ratio, spread_note(subject.speed))
+
+
+def _ratio_lowered(subject: Subject) -> Measurement:
+    return estimated(subject.speed.ratio_lowered, spread_note(subject.speed))
+
+
+def _load_time(subject: Subject) -> Measurement:
+    samples = subject.footprint.load_ms
+    return estimated(median_estimate(samples), f"median of {len(samples)} fresh processes")
+
+
+def _peak_memory(subject: Subject) -> Measurement:
+    samples = subject.footprint.peak_bytes
+    return estimated(median_estimate(samples), f"median of {len(samples)} fresh processes")
+
+
+def _size(subject: Subject) -> Measurement:
+    path = subject.models[QUANTIZED]
+    return Measurement(path.stat().st_size, path.name)
+
+
+def _size_ratio(subject: Subject) -> Measurement:
+    size, original = (subject.models[name].stat().st_size for name in (QUANTIZED, FLOAT))
+    return Measurement(size / original, f"{size} of {original} bytes")
+
+
+def _mac_share(subject: Subject) -> Measurement:
+    execution = subject.runtime.execution_map(subject.models[QUANTIZED])
+    return Measurement(execution.mac_share, "optimized graph, on this machine")
+
+
+MEASURES: dict[str, Callable[[Subject], Measurement]] = {
+    "latency.p50_ms": _percentile(50),
+    "latency.p90_ms": _percentile(90),
+    "latency.p95_ms": _percentile(95),
+    "latency.p99_ms": _percentile(99),
+    "latency.ratio": _ratio,
+    "latency.ratio_lowered": _ratio_lowered,
+    "load_ms": _load_time,
+    "peak_bytes": _peak_memory,
+    "size.bytes": _size,
+    "size.ratio": _size_ratio,
+    "int8.mac_share": _mac_share,
+}
+
+GATE_NAMES = tuple(MEASURES)
+"""What a gate can be set on, in the order of reports."""
+
+
+def processes_for(names: Collection[str]) -> int:
+    """How many processes the footprint is measured in: enough to judge it, where a gate is on it."""
+    return MEDIAN_SAMPLES if {"load_ms", "peak_bytes"} & set(names) else 1
