@@ -22,7 +22,7 @@ from edgegan.latency.confidence import percentile_estimate
 from edgegan.latency.environment import Environment
 from edgegan.latency.measure import Effort
 from edgegan.latency.memory import Footprint, footprint
-from edgegan.measurements import MEASURES, Subject, estimated, processes_for
+from edgegan.measurements import Subject, estimated, judge_gate, processes_for
 from edgegan.runtimes.find import runtime_for
 from edgegan.targets import find_target
 
@@ -111,10 +111,10 @@ def _row(
     bundle: Bundle, entry: TargetEntry, gates: Gates, here: Environment, baseline: Baseline | None
 ) -> Row:
     start = time.perf_counter()
-    name, target = bundle.manifest.name, entry.name
+    name, target = bundle.manifest.name, find_target(entry.name)
     models, inputs = _models(bundle, entry), bundle.manifest.inputs
-    runtime = runtime_for(find_target(target))
-    limits = gates.limits_for(name, target)
+    runtime = runtime_for(target)
+    limits = gates.limits_for(name, target.name)
     effort = Effort(runs=gates.runs, seconds=gates.seconds)
     speed = measure_speed(models, inputs, runtime, gates.threads, gates.batch, effort)
     processes = {QUANTIZED: processes_for(limits)}
@@ -122,13 +122,13 @@ def _row(
         model: footprint(path, inputs, gates.threads, gates.batch, processes.get(model, 1))
         for model, path in models.items()
     }
-    subject = Subject(models, runtime, speed, footprints[QUANTIZED])
-    checks = [MEASURES[check](subject).check(check, target, limits[check]) for check in limits]
+    subject = Subject(target, inputs, models, runtime, speed, footprints[QUANTIZED])
+    checks = [judge_gate(check, limit, subject) for check, limit in limits.items()]
     if baseline is not None:
         before = baseline.environments.get(here.key())
-        checks.append(_regression(_key(name, target, speed), target, speed, gates, before))
+        checks.append(_regression(_key(name, target.name, speed), subject, gates, before))
     seconds = time.perf_counter() - start
-    return Row(name, target, speed, footprints, tuple(checks), seconds)
+    return Row(name, target.name, speed, footprints, tuple(checks), seconds)
 
 
 def _models(bundle: Bundle, entry: TargetEntry) -> dict[str, Path]:
@@ -144,9 +144,10 @@ def _key(bundle: str, target: str, speed: Speed) -> str:
 
 
 def _regression(
-    key: str, target: str, speed: Speed, gates: Gates, before: dict[str, BaselineRow] | None
+    key: str, subject: Subject, gates: Gates, before: dict[str, BaselineRow] | None
 ) -> Check:
     """The median against the baseline's row; inconclusive where there is none of this machine."""
+    target, speed = subject.target.name, subject.speed
     estimate = percentile_estimate(speed.timings[QUANTIZED], 50)
     if before is None or key not in before:
         which = "knows no such machine" if before is None else f"has no row {key} of this machine"

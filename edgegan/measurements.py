@@ -10,8 +10,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgegan.checks.check import Check, Limit, Verdict, judge, judge_estimate
+from edgegan.checks.check import Check, Limit, Verdict, judge, judge_estimate, number
 from edgegan.checks.speed import FLOAT, QUANTIZED, Speed, spread_note
+from edgegan.generators.contract import InputSpec
 from edgegan.latency.confidence import (
     MEDIAN_SAMPLES,
     Estimate,
@@ -21,6 +22,7 @@ from edgegan.latency.confidence import (
 from edgegan.latency.measure import TAIL_RUNS
 from edgegan.latency.memory import Footprint
 from edgegan.runtimes.base import Runtime
+from edgegan.targets import Target
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,16 @@ class Subject:
     """One target of one bundle, timed.
 
     Attributes:
+        target: its profile.
+        inputs: of each model.
         models: files by ``quantized``, ``float``, ``lowered``.
             runtime: that executes them.
         speed: their timings.
         footprint: of the quantized model, in ``processes_for`` processes.
     """
 
+    target: Target
+    inputs: tuple[InputSpec, ...]
     models: dict[str, Path]
     runtime: Runtime
     speed: Speed
@@ -70,8 +76,8 @@ class Measurement:
         verdict = judge_estimate(Estimate(self.value, *self.interval), limit)
         if verdict is not Verdict.INCONCLUSIVE:
             return verdict, ""
-        low, high = self.interval
-        return verdict, f"the 95 % interval, {low:.4g} to {high:.4g}, straddles the limit"
+        low, high = (number(end) for end in self.interval)
+        return verdict, f"the 95 % interval, {low} to {high}, straddles the limit"
 
 
 def estimated(estimate: Estimate, detail: str, lacking: str = "") -> Measurement:
@@ -139,6 +145,11 @@ MEASURES: dict[str, Callable[[Subject], Measurement]] = {
 
 GATE_NAMES = tuple(MEASURES)
 """What a gate can be set on, in the order of reports."""
+
+
+def judge_gate(name: str, limit: Limit, subject: Subject) -> Check:
+    """Measure one of ``GATE_NAMES``, and hold it against its limit."""
+    return MEASURES[name](subject).check(name, subject.target.name, limit)
 
 
 def processes_for(names: Collection[str]) -> int:

@@ -69,7 +69,9 @@ def print_details(checks: list[Check]) -> None:
 
 
 def print_benchmark(rows: list[Row]) -> None:
-    for row in rows:
+    for index, row in enumerate(rows):
+        if index:
+            out().print()
         threads = f"{row.speed.threads} thread{'s' if row.speed.threads > 1 else ''}"
         title = f"{row.bundle} on {row.target}, {threads}, batch {row.speed.batch}"
         out().print(title, style="bold", markup=False)
@@ -94,7 +96,11 @@ def print_benchmark(rows: list[Row]) -> None:
                 f"{ratio.value:.2f}x the speed of {name} (95 %: {ratio.low:.2f} to {ratio.high:.2f})"
             )
         if row.checks:
+            out().print()
             print_checks(row.checks)
+        for check in row.checks:
+            if check.verdict is Verdict.INCONCLUSIVE:
+                out().print(Text(f"{check.name}: {check.detail}", "yellow"))
 
 
 def print_plans(plans: list[dict[str, Any]]) -> None:

@@ -13,8 +13,9 @@ from edgegan.checks.speed import Speed
 from edgegan.latency.confidence import ratio_estimate
 from edgegan.latency.measure import Timing
 from edgegan.latency.memory import Footprint
-from edgegan.measurements import MEASURES, Measurement, Subject, processes_for
+from edgegan.measurements import Measurement, Subject, judge_gate, processes_for
 from edgegan.runtimes.base import ExecutionMap, LayerExecution
+from edgegan.targets import find_target
 
 
 class MadeUpRuntime:
@@ -57,11 +58,12 @@ def subject(models: dict[str, Path], quantized: Any, footprint: Footprint | None
         threads=1,
         batch=1,
     )
-    return Subject(models, MadeUpRuntime(), speed, footprint or Footprint((1.0,), (1,)))
+    target, runtime = find_target("ort-x86"), MadeUpRuntime()
+    return Subject(target, (), models, runtime, speed, footprint or Footprint((1.0,), (1,)))
 
 
 def judge(name: str, on: Subject, limit: Limit) -> Check:
-    return MEASURES[name](on).check(name, "ort-x86", limit)
+    return judge_gate(name, limit, on)
 
 
 def test_steady_timings_are_judged_exactly(models: dict[str, Path]) -> None:

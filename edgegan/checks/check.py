@@ -22,6 +22,11 @@ class Verdict(StrEnum):
     REPORTED = "reported"
 
 
+def number(value: float) -> str:
+    """Six digits; of a million and more, all that are before the point: those are bytes."""
+    return f"{value:.0f}" if 1e6 <= abs(value) < math.inf else f"{value:g}"
+
+
 class Limit(Strict):
     """The range that a value must lie in, ends included."""
 
@@ -46,15 +51,10 @@ class Limit(Strict):
     def __str__(self) -> str:
         ends = []
         if self.min is not None:
-            ends.append(f">= {_end(self.min)}")
+            ends.append(f">= {number(self.min)}")
         if self.max is not None:
-            ends.append(f"<= {_end(self.max)}")
+            ends.append(f"<= {number(self.max)}")
         return " and ".join(ends)
-
-
-def _end(value: float) -> str:
-    """Six digits; of a million and more, all of them: those are bytes."""
-    return f"{value:g}" if abs(value) < 1e6 else f"{value:.0f}"
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,19 @@ def test_a_limit_needs_an_end() -> None:
         Limit(min=2, max=1)
 
 
+@pytest.mark.parametrize(
+    ("limit", "text"),
+    [
+        (Limit(max=0.27), "<= 0.27"),
+        (Limit(min=2, max=2.5), ">= 2 and <= 2.5"),
+        (Limit(max=20_123_456), "<= 20123456"),
+        (Limit(max=999_999), "<= 999999"),
+    ],
+)
+def test_limits_read_well(limit: Limit, text: str) -> None:
+    assert str(limit) == text
+
+
 def test_json_has_no_infinity() -> None:
     check = Check("parity.psnr_db", "ort-x86", math.inf, None, Verdict.REPORTED)
     assert json.loads(json.dumps(check.as_json(), allow_nan=False))["value"] is None
