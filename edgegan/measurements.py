@@ -33,7 +33,7 @@ class Subject:
         target: its profile.
         inputs: of each model.
         models: files by ``quantized``, ``float``, ``lowered``.
-            runtime: that executes them.
+        runtime: that executes them.
         speed: their timings.
         footprint: of the quantized model, in ``processes_for`` processes.
     """
