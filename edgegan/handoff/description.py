@@ -1,0 +1,163 @@
+"""Everything that the hand-off's templates say about one generator."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from edgegan.generators.contract import ImageSpec, InputSpec
+from edgegan.handoff.facts import ModelFacts
+from edgegan.handoff.ort_format import OrtFiles
+from edgegan.handoff.providers import Partitioning
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What is handed over, as far as the model file does not say it.
+
+    Attributes:
+        name: of the recipe.
+        license: terms of the weights, one line.
+        inputs, output: of the generator.
+        output_shape: of one image, ``(channels, height, width)``.
+        model: the ONNX file, relative to the hand-off folder, e.g. ``../model.onnx``.
+        proven_with: version of ONNX Runtime that computed the golden images.
+        tolerance: largest difference from them that is allowed on an exact CPU: 0 where parity
+            holds bit for bit, else in units of the output.
+        peak_bytes: measured memory of loading and running the model, if it was measured.
+    """
+
+    name: str
+    license: str
+    inputs: tuple[InputSpec, ...]
+    output: ImageSpec
+    output_shape: tuple[int, ...]
+    model: str
+    proven_with: str
+    tolerance: float = 0.0
+    peak_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or the output.
+
+    Attributes:
+        name: in the model.
+        shape: with a batch of 1.
+        source: where values come from: ``normal``, ``uniform``, ``picture``, ``samples`` (the
+            user's own arrays), or ``generator`` (the output).
+        low, high: what pixels 0 and 255 are mapped to; 0 and 0 for what is no picture.
+        clipped: to this range by the model's first operation, or None.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    source: str
+    low: float = 0.0
+    high: float = 0.0
+    clipped: tuple[float, float] | None = None
+
+    @property
+    def elements(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def is_picture(self) -> bool:
+        return len(self.shape) == 4 and self.shape[1] in (1, 3) and self.high > self.low
+
+    @property
+    def law(self) -> str:
+        """The source in words."""
+        values = "value" if self.elements == 1 else f"{self.elements} values"
+        return {
+            "normal": f"{values}, each drawn independently from the standard normal distribution "
+            "(mean 0, variance 1), not truncated",
+            "uniform": f"{values}, each drawn independently and uniformly from [-1, 1)",
+            "picture": f"a picture of {self.shape[-1]}x{self.shape[-2]} pixels "
+            f"({'gray' if self.shape[1:2] == (1,) else 'RGB'}), as below",
+            "samples": f"{values}, prepared the way the generator's training data was; "
+            "the golden file shows some",
+            "generator": "the image",
+        }[self.source]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What the templates see.
+
+    Attributes:
+        delivery, facts: as given, as read.
+        inputs, output: in the model's order.
+        samples: in each golden file.
+        minimum: oldest version of ONNX Runtime that is known to serve; see ``minimum_version``.
+        ort: the converted model, if the ``.ort`` format serves it.
+        providers: what accelerators would take.
+    """
+
+    delivery: Delivery
+    facts: ModelFacts
+    inputs: tuple[Tensor, ...]
+    output: Tensor
+    samples: int
+    minimum: str
+    ort: OrtFiles | None
+    providers: tuple[Partitioning, ...]
+
+    @property
+    def model(self) -> str:
+        """The file to ship, relative to the hand-off folder."""
+        return self.ort.model.name if self.ort else self.delivery.model
+
+    @property
+    def pictures(self) -> tuple[Tensor, ...]:
+        """Inputs that are pictures."""
+        return tuple(tensor for tensor in self.inputs if tensor.source == "picture")
+
+    @property
+    def drawn(self) -> bool:
+        """Whether every input has a law to draw from."""
+        return all(tensor.source in ("normal", "uniform") for tensor in self.inputs)
+
+
+def describe(
+    delivery: Delivery,
+    facts: ModelFacts,
+    samples: int,
+    ort: OrtFiles | None,
+    providers: tuple[Partitioning, ...],
+) -> Description:
+    """Collect what the templates need."""
+    low, high = delivery.output.value_range
+    return Description(
+        delivery=delivery,
+        facts=facts,
+        inputs=tuple(_input(spec, facts) for spec in delivery.inputs),
+        output=Tensor(delivery.output.name, (1, *delivery.output_shape), "generator", low, high),
+        samples=samples,
+        minimum=minimum_version(facts.opset, facts.weight_bits),
+        ort=ort,
+        providers=providers,
+    )
+
+
+def minimum_version(opset: int, weight_bits: int) -> str:
+    """Oldest ONNX Runtime that gives the golden images.
+
+    Found by running fashion-dcgan's models on the releases of PyPI from 1.17.3 to 1.31.1 (x86-64
+    with VNNI): 8-bit files load from 1.18 on, but up to 1.22.1 the graph is fused differently and
+    images differ by up to 0.04; 4-bit files are refused up to 1.22.1 (no ``Cast`` of int4); opset
+    25 and 2-bit files are refused up to 1.23.2. There is no 1.24.0.
+    """
+    return "1.24.1" if opset > 23 or weight_bits == 2 else "1.23.0"
+
+
+def _input(spec: InputSpec, facts: ModelFacts) -> Tensor:
+    clipped = facts.input_ranges.get(spec.name)
+    shape = (1, *spec.shape)
+    if spec.data is None:
+        return Tensor(spec.name, shape, spec.law, clipped=clipped)
+    if len(spec.shape) == 3 and PurePosixPath(spec.data).suffix.lower() != ".npz":
+        return Tensor(spec.name, shape, "picture", *spec.value_range, clipped=clipped)
+    return Tensor(spec.name, shape, "samples", clipped=clipped)
