@@ -68,6 +68,18 @@ class Tensor:
         return len(self.shape) == 4 and self.shape[1] in (1, 3) and self.high > self.low
 
     @property
+    def from_pixel(self) -> str:
+        """Formula that maps a picture's bytes to values."""
+        span = self.high - self.low
+        return f"pixel{'' if span == 1 else f' * {span:.9g}'} / 255{_term(self.low)}"
+
+    @property
+    def to_pixel(self) -> str:
+        """Formula that maps values to a picture's bytes."""
+        shifted = f"(value{_term(-self.low)})" if self.low else "value"
+        return f"clamp(round({shifted} * {255 / (self.high - self.low):.9g}), 0, 255)"
+
+    @property
     def law(self) -> str:
         """The source in words."""
         values = "value" if self.elements == 1 else f"{self.elements} values"
@@ -151,6 +163,11 @@ def minimum_version(opset: int, weight_bits: int) -> str:
     25 and 2-bit files are refused up to 1.23.2. There is no 1.24.0.
     """
     return "1.24.1" if opset > 23 or weight_bits == 2 else "1.23.0"
+
+
+def _term(value: float) -> str:
+    """What a formula adds; nothing for 0."""
+    return f" {'+' if value > 0 else '-'} {abs(value):.9g}" if value else ""
 
 
 def _input(spec: InputSpec, facts: ModelFacts) -> Tensor:

@@ -46,7 +46,7 @@ def write_handoff(
         BundleError: if a golden array is missing or has another shape.
         ModelError: if the model cannot be converted.
     """
-    samples = min(_SAMPLES, *(len(array) for array in golden.values()))
+    samples = min([_SAMPLES, *(len(array) for array in golden.values())])
     ort = convert(model, folder) if wants_ort(model) else None
     description = describe(delivery, read_facts(model), samples, ort, partitionings(model))
     _write_golden(folder / "golden", description, golden)
@@ -66,6 +66,7 @@ def render(description: Description) -> dict[str, str]:
         keep_trailing_newline=True,
     )
     environment.filters["line"] = _line
+    environment.filters["number"] = "{:.9g}".format
     environment.filters["megabytes"] = lambda count: f"{count / 1e6:.2f} MB"
     return {
         name: environment.get_template(f"{name}.jinja").render(d=description) for name in _TEMPLATES

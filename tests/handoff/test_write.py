@@ -26,9 +26,9 @@ def test_the_page_of_a_latent_generator() -> None:
     for fact in (
         "| input | `latent` | float32 | `[1, 100]` | 100 values, each drawn independently from the "
         "standard normal distribution",
-        "| output | `image` | float32 | `[1, 1, 32, 32]` | the image, in [-1.0, 1.0] |",
+        "| output | `image` | float32 | `[1, 1, 32, 32]` | the image, in [-1, 1] |",
         "clips it to [-3.9, 3.9]",
-        "pixel = clamp(round((value - (-1.0)) * 255 / 2.0), 0, 255)",
+        "pixel = clamp(round((value + 1) * 127.5), 0, 255)",
         "| `golden/latent.bin` | 1600 | `[4, 100]` |",
         "| `golden/image.bin` | 16384 | `[4, 1, 32, 32]` |",
         "**0, bit for bit**",
@@ -58,7 +58,8 @@ def test_pictures_and_several_inputs() -> None:
     texts = render(description(given))
     page = texts["HANDOFF.md"]
     assert "a picture of 6x4 pixels (RGB)" in page
-    assert "`value = pixel * 1.0 / 255 + (0.0)`" in page
+    assert "`value = pixel / 255`" in page
+    assert "clamp(round(value * 255), 0, 255)" in page
     assert "3 values, each drawn independently and uniformly from [-1, 1)" in page
     assert "red, green, blue" in page
     assert '{"photo", {1, 3, 4, 6}, Source::picture, 0.0f, 1.0f},' in texts["generator.cpp"]
@@ -72,6 +73,12 @@ def test_pictures_and_several_inputs() -> None:
         in (texts["Generator.swift"])
     )
     assert all("fromPixels" in texts[name] for name in ("Generator.kt", "Generator.swift"))
+
+
+def test_pictures_around_zero() -> None:
+    photo = PHOTO.model_copy(update={"value_range": (-1.0, 1.0)})
+    page = render(description(delivery((photo,))))["HANDOFF.md"]
+    assert "`value = pixel * 2 / 255 - 1`" in page
 
 
 def test_arrays_of_the_user_are_no_pictures() -> None:
@@ -92,6 +99,12 @@ def test_a_tolerance_is_told() -> None:
     texts = render(description(delivery(tolerance=0.25)))
     assert "**at most 0.25**" in texts["HANDOFF.md"]
     assert ": 0.25f;" in texts["generator.cpp"]
+
+
+def test_measured_memory_is_told() -> None:
+    page = render(description(delivery(peak_bytes=12_340_000)))["HANDOFF.md"]
+    assert "Memory: 12.34 MB at the peak" in page
+    assert "Memory" not in render(description(delivery()))["HANDOFF.md"]
 
 
 def test_free_text_cannot_break_out() -> None:
@@ -137,6 +150,9 @@ def test_golden_arrays_must_fit(tmp_path: Path) -> None:
     (tmp_path / "handoff").mkdir()
     with pytest.raises(BundleError, match=r"'style' are float32 \(3,\); they must be"):
         write_handoff(tmp_path / "handoff", given, tmp_path / "model.onnx", golden)
+    with pytest.raises(BundleError, match="'photo' are missing"):
+        (tmp_path / "empty").mkdir()
+        write_handoff(tmp_path / "empty", given, tmp_path / "model.onnx", {})
     del golden["image"]
     golden["style"] = two_input_golden()["style"]
     (tmp_path / "other").mkdir()
