@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -18,6 +19,7 @@ from edgegan.errors import EdgeganError
 
 DEFAULT_LIMIT = 2 << 30
 _PARTIAL = ".partial-"
+_RESULT = re.compile(r"[0-9a-f]{64}")
 
 
 def default_cache_folder() -> Path:
@@ -116,7 +118,8 @@ class StageCache:
                 if time.time() - age > 24 * 3600:
                     shutil.rmtree(path, ignore_errors=True)
                 continue
-            entries.append((age, size, path))
+            if _RESULT.fullmatch(path.name):  # the folder may hold more than stages
+                entries.append((age, size, path))
         total = sum(size for _, size, _ in entries)
         for _, size, path in sorted(entries, key=lambda entry: entry[0]):
             if total <= self.limit:

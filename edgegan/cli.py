@@ -21,6 +21,7 @@ from edgegan.datasets.catalogue import find_source
 from edgegan.diagnosis.diagnose import diagnose_bundle
 from edgegan.doctor import as_json as doctor_json
 from edgegan.doctor import diagnose
+from edgegan.emulation.root import emulation_folder, install
 from edgegan.errors import (
     EXIT_FAILURE,
     EXIT_GATE,
@@ -50,6 +51,8 @@ app = typer.Typer(
 )
 zoo = typer.Typer(help="The models that ship with edgegan.", no_args_is_help=True)
 app.add_typer(zoo, name="zoo")
+setup = typer.Typer(help="What edgegan can fetch to do more.", no_args_is_help=True)
+app.add_typer(setup, name="setup")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
@@ -287,6 +290,23 @@ def doctor(json: Json = False) -> None:
         terminal.print_json(doctor_json(here, findings))
     else:
         terminal.print_doctor(here, findings)
+
+
+@setup.command("arm64")
+def setup_arm64(
+    again: Annotated[bool, typer.Option("--again", help="Replace one that is there.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make an emulated arm64 machine with ONNX Runtime: 70 MB to download, 220 MB on disk.
+
+    Needs Debian on x86-64 and a network; no root rights. EDGEGAN_EMULATION says where it goes.
+    """
+    machine = install(emulation_folder(), terminal.step_lines(quiet), again)
+    if json:
+        terminal.print_json({"schema": "edgegan.setup/1"} | machine.as_json())
+    why = f"ONNX Runtime {machine.onnxruntime} for arm64 is in {machine.folder}"
+    terminal.verdict_line(Verdict.PASS, why, json)
 
 
 @zoo.command("list")

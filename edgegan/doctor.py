@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from edgegan.emulation.cores import CORES
+from edgegan.emulation.machine import emulator_missing
 from edgegan.latency.environment import Environment, environment, package_versions
 from edgegan.targets import TARGETS
 
@@ -49,6 +51,8 @@ def diagnose() -> tuple[Environment, list[Finding]]:
             else f"runs, but not bit-exactly: the CPU has no {' or '.join(target.exact_cpu_flags)}"
         )
         findings.append(Finding(target.name, True, detail))
+    why_not = emulator_missing()
+    findings.append(Finding("emulation", why_not is None, why_not or f"cores: {', '.join(CORES)}"))
     return here, findings
 
 

@@ -210,6 +210,12 @@ def explain(checks: tuple[Check, ...] | list[Check], otherwise: str) -> str:
     return otherwise
 
 
+def step_lines(quiet: bool) -> Callable[[str], None]:
+    """Shows the steps of an installation, one line each."""
+    console = err()
+    return lambda line: None if quiet else console.print(line, markup=False, soft_wrap=True)
+
+
 @contextmanager
 def pipeline_progress(quiet: bool) -> Iterator[Callable[[Event], None]]:
     """Shows the pipeline's events: bars on a terminal, one line a stage elsewhere."""

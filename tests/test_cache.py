@@ -64,6 +64,14 @@ def test_the_oldest_goes_first(tmp_path: Path) -> None:
     assert folders[1].exists() and newest.exists()
 
 
+def test_only_results_of_stages_are_removed(tmp_path: Path) -> None:
+    (tmp_path / "emulation" / "guest").mkdir(parents=True)
+    (tmp_path / "emulation" / "guest" / "python").write_bytes(b"x" * 1000)
+    os.utime(tmp_path / "emulation" / "guest", (1, 1))
+    StageCache(tmp_path, limit=250).stage("s", 0, fill(100))
+    assert (tmp_path / "emulation" / "guest" / "python").exists()
+
+
 def test_digests_depend_on_content_and_names(tmp_path: Path) -> None:
     assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
     (tmp_path / "a.py").write_text("x = 1")

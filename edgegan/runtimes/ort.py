@@ -53,21 +53,14 @@ class OrtRuntime:
         return OrtEngine(self._session(model, self._options(threads)))
 
     def execution_map(self, model: Path | bytes) -> ExecutionMap:
-        """Read the optimized graph back: what was fused carries the source node's name as a prefix."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "optimized.onnx"
             options = self._options(1)
             options.optimized_model_filepath = str(path)
             self._session(model, options)
             optimized = onnx.load(path)
-        kernels = {node.name: node.op_type for node in optimized.graph.node}
         source = onnx.load_from_string(model) if isinstance(model, bytes) else onnx.load(model)
-        layers = []
-        for name, (operator, macs) in count_macs(source).items():
-            kernel = _kernel_of(name, operator, kernels)
-            precision = "int8" if kernel in _INTEGER_KERNELS else "float"
-            layers.append(LayerExecution(name, operator, kernel, precision, macs))
-        return ExecutionMap(tuple(layers), dict(sorted(Counter(kernels.values()).items())))
+        return execution_map_of(source, optimized)
 
     def versions(self) -> dict[str, str]:
         return {"onnxruntime": onnxruntime.__version__}
@@ -96,6 +89,20 @@ class OrtRuntime:
             where = "the model" if isinstance(model, bytes) else str(model)
             detail = " ".join(str(error).split())[:300]
             raise BundleError(f"ONNX Runtime cannot load {where}: {detail}") from None
+
+
+def execution_map_of(source: onnx.ModelProto, optimized: onnx.ModelProto) -> ExecutionMap:
+    """Which kernels of the optimized graph run the source's layers, on whatever processor made it.
+
+    What was fused carries the source node's name as a prefix.
+    """
+    kernels = {node.name: node.op_type for node in optimized.graph.node}
+    layers = []
+    for name, (operator, macs) in count_macs(source).items():
+        kernel = _kernel_of(name, operator, kernels)
+        precision = "int8" if kernel in _INTEGER_KERNELS else "float"
+        layers.append(LayerExecution(name, operator, kernel, precision, macs))
+    return ExecutionMap(tuple(layers), dict(sorted(Counter(kernels.values()).items())))
 
 
 def _kernel_of(name: str, operator: str, kernels: dict[str, str]) -> str:

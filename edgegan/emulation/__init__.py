@@ -1,0 +1,1 @@
+"""Emulation: the real ONNX Runtime of other processors, under QEMU's user mode."""
