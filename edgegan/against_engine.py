@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from edgegan.bundle import Bundle
+from edgegan.bundle import Bundle, first_executable
 from edgegan.checks.parity import Parity, measure_parity
 from edgegan.errors import BundleError
 from edgegan.quantization.calibrate import QuantizationParameters, apply_parameters
@@ -32,8 +32,9 @@ def compare_with_simulation(bundle: Bundle, generator: Path | None, samples: int
     """
     recipe, _ = load_recipe(str(bundle.path("recipe.resolved.yaml")))
     resolved, folder = resolve(recipe, generator or bundle.folder)
-    entry = bundle.manifest.targets[0]
-    bench = Workbench(resolved, folder, find_target(entry.name))
+    entry = first_executable(bundle)
+    target = find_target(entry.name)
+    bench = Workbench(resolved, folder, recipe.variant(target))
     model = bundle.path(entry.model)
     parameters = _read_parameters(model)
     if set(parameters) != set(bench.placed.quantizers):
@@ -44,11 +45,10 @@ def compare_with_simulation(bundle: Bundle, generator: Path | None, samples: int
     apply_parameters(bench.placed, parameters)
     return measure_parity(
         model,
-        bundle.path(bundle.manifest.references["float"]),
         bench.placed.graph,
         bench.feed(samples, bundle.manifest.golden_seed),
-        resolved.generator.output.value_range,
-        runtime_for(find_target(entry.name)),
+        runtime_for(target),
+        bench.variant.grid.integer_bias,
     )
 
 

@@ -7,19 +7,27 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edgegan import __version__
-from edgegan.bundle import MANIFEST, Manifest, TargetEntry, list_files, save_golden, text_digest
+from edgegan.bundle import (
+    GOLDEN_SEED,
+    MANIFEST,
+    DeviceEntry,
+    Manifest,
+    TargetEntry,
+    list_files,
+    text_digest,
+)
 from edgegan.checks.speed import FLOAT, LOWERED, QUANTIZED
-from edgegan.generators.inputs import draw_inputs
 from edgegan.latency.environment import environment
 from edgegan.recipe import ResolvedRecipe
 from edgegan.reports.page import Samples, render
-from edgegan.results import TargetResults
-from edgegan.runtimes.base import first_output
-from edgegan.runtimes.find import runtime_for
+from edgegan.results import TargetResults, VariantResults
+from edgegan.targets import Variant
 
-GOLDEN_SAMPLES = 16
-GOLDEN_SEED = 7
+REFERENCE = "reference/float.onnx"
+GOLDEN_INPUTS = "golden/inputs.npz"
 
 
 def write_bundle(
@@ -33,24 +41,22 @@ def write_bundle(
         results: of every target of the recipe.
         report: contents of ``report.json``.
     """
-    first = results[0]
+    variants = {result.variant.variant: result.variant for result in results}
+    first = results[0].variant
     resolved = first.resolved
-    models = first.models()
-    shutil.copyfile(models[QUANTIZED], bundle / "model.onnx")
-    (bundle / "reference").mkdir()
-    references = {name: f"reference/{name}.onnx" for name in (FLOAT, LOWERED)}
-    for name, path in references.items():
-        shutil.copyfile(models[name], bundle / path)
-    samples = _write_golden(bundle, folder, first)
-    recipe = resolved.as_yaml()
+    _copy(first.models()[FLOAT], bundle / REFERENCE)
+    _copy(first.folders["golden"] / "inputs.npz", bundle / GOLDEN_INPUTS)
+    names = {key: _names(key, index == 0) for index, key in enumerate(variants)}
+    for key, variant in variants.items():
+        _copy_variant(bundle, variant, names[key])
+    recipe, terms = resolved.as_yaml(), _terms(resolved, folder)
     (bundle / "recipe.resolved.yaml").write_text(recipe)
-    (bundle / "report.json").write_text(json.dumps(report, indent=2, allow_nan=False) + "\n")
-    terms = _terms(resolved, folder)
     (bundle / "LICENSE").write_text(terms)
+    samples = _samples(first)
+    (bundle / "report.json").write_text(json.dumps(report, indent=2, allow_nan=False) + "\n")
     (bundle / "report.html").write_text(render(report, samples, terms), encoding="utf-8")
-    here = environment()
     manifest = Manifest(
-        schema="edgegan.bundle/1",  # type: ignore[call-arg]
+        schema="edgegan.bundle/2",  # type: ignore[call-arg]
         name=resolved.recipe.name,
         edgegan=__version__,
         license=resolved.license,
@@ -59,37 +65,74 @@ def write_bundle(
         output_shape=samples.quantized.shape[1:],
         golden_seed=GOLDEN_SEED,
         recipe_sha256=text_digest(recipe),
-        references=references,
-        golden={"inputs": "golden/inputs.npz", "outputs": "golden/outputs.npz"},
-        targets=tuple(
-            TargetEntry(
-                name=result.target.name,
-                runtime=result.target.runtime,
-                grid=result.target.grid.name,
-                model="model.onnx",
-                opset=result.target.opset,
-                int8_mac_share=result.read("emitted", "execution.json")["int8_mac_share"],
-                proven_with={"flags": list(here.flags), **here.packages},
-            )
-            for result in results
-        ),
+        reference=REFERENCE,
+        golden_inputs=GOLDEN_INPUTS,
+        targets=tuple(_entry(result, names[result.variant.variant]) for result in results),
         files=list_files(bundle),
     )
     text = json.dumps(manifest.model_dump(mode="json", by_alias=True), indent=2)
     (bundle / MANIFEST).write_text(text + "\n")
 
 
-def _write_golden(bundle: Path, folder: Path, result: TargetResults) -> Samples:
-    """Golden pairs from the engine and from the float model."""
-    generator = result.resolved.generator
-    inputs = draw_inputs(generator.inputs, folder, GOLDEN_SAMPLES, GOLDEN_SEED)
-    runtime = runtime_for(result.target)
-    image = first_output(runtime.load(bundle / "model.onnx").run(inputs))
-    original = first_output(runtime.load(bundle / "reference" / "float.onnx").run(inputs))
-    name = generator.output.name
-    save_golden(bundle / "golden" / "inputs.npz", inputs)
-    save_golden(bundle / "golden" / "outputs.npz", {name: image, f"{name}_float": original})
-    return Samples(original, image, generator.output.value_range)
+def _names(variant: Variant, first: bool) -> dict[str, str]:
+    """Paths of a variant's files; only further variants carry their names."""
+    grid = "" if first else f".{variant.grid.name}"
+    lowering = "" if first else f".{variant.lowering.name}"
+    return {
+        QUANTIZED: f"model{grid}.onnx",
+        LOWERED: f"reference/lowered{lowering}.onnx",
+        "golden": f"golden/outputs{grid}.npz",
+    }
+
+
+def _copy_variant(bundle: Path, variant: VariantResults, names: dict[str, str]) -> None:
+    models = variant.models()
+    for name in (QUANTIZED, LOWERED):
+        _copy(models[name], bundle / names[name])
+    _copy(variant.folders["golden"] / "outputs.npz", bundle / names["golden"])
+
+
+def _copy(source: Path, to: Path) -> None:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, to)
+
+
+def _entry(result: TargetResults, names: dict[str, str]) -> TargetEntry:
+    variant, here = result.variant.variant, environment()
+    executions = [result.read("execution", device) for device in result.devices]
+    devices = []
+    for device in result.devices:
+        parity = result.read("parity", device)
+        assert parity is not None, "every device has its parity"
+        devices.append(
+            DeviceEntry(
+                name=device.label,
+                parity_lsb=parity["max_lsb"],
+                samples=parity["samples"],
+                versions=device.runtime().versions(),
+                flags=here.flags if device.core is None else (),
+            )
+        )
+    return TargetEntry(
+        name=result.target.name,
+        runtime=result.target.runtime,
+        grid=variant.grid.name,
+        model=names[QUANTIZED],
+        lowered=names[LOWERED],
+        golden=names["golden"],
+        opset=variant.opset,
+        weight_bits=variant.weight_bits,
+        weight_width=variant.grid.width(variant.weight_bits),
+        int8_mac_share=executions[0]["int8_mac_share"] if executions and executions[0] else None,
+        devices=tuple(devices),
+        unavailable=result.unavailable,
+    )
+
+
+def _samples(variant: VariantResults) -> Samples:
+    output = variant.resolved.generator.output
+    with np.load(variant.folders["golden"] / "outputs.npz", allow_pickle=False) as golden:
+        return Samples(golden[f"{output.name}_float"], golden[output.name], output.value_range)
 
 
 def _terms(resolved: ResolvedRecipe, folder: Path) -> str:

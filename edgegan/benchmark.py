@@ -15,14 +15,22 @@ from typing import Any
 from edgegan.bundle import Bundle, TargetEntry, open_bundle
 from edgegan.checks.check import Check, Limit, Verdict
 from edgegan.checks.speed import FLOAT, LOWERED, QUANTIZED, Speed, measure_speed, spread_note
-from edgegan.errors import BundleError, UsageError
+from edgegan.devices import Device, devices_for, why_not_native
+from edgegan.errors import UnavailableError, UsageError
 from edgegan.gates import Gates
 from edgegan.latency.baseline import Baseline, BaselineRow, regression_limit
 from edgegan.latency.confidence import percentile_estimate
 from edgegan.latency.environment import Environment
 from edgegan.latency.measure import Effort
 from edgegan.latency.memory import Footprint, footprint
-from edgegan.measurements import Subject, estimated, judge_gate, processes_for
+from edgegan.measurements import (
+    COUNTED,
+    TIMELESS,
+    Subject,
+    estimated,
+    judge_gate,
+    processes_for,
+)
 from edgegan.runtimes.find import runtime_for
 from edgegan.targets import find_target
 
@@ -37,6 +45,8 @@ class Row:
     """One target of one bundle, measured.
 
     Attributes:
+        target: its name, with ``@CORE`` where a core was emulated.
+        speed: None there: an emulated core's time says nothing.
         footprints: by model, as ``speed.timings``.
         checks: the gates' verdicts; without gates, empty.
         seconds: that measuring took.
@@ -44,36 +54,40 @@ class Row:
 
     bundle: str
     target: str
-    speed: Speed
+    speed: Speed | None
     footprints: dict[str, Footprint]
     checks: tuple[Check, ...]
     seconds: float
 
     @property
     def key(self) -> str:
+        """The baseline's key of a timed row."""
+        assert self.speed is not None
         return _key(self.bundle, self.target, self.speed)
 
     def as_json(self) -> dict[str, Any]:
-        models = {
-            name: timing.as_json() | self.footprints[name].as_json()
-            for name, timing in self.speed.timings.items()
-        }
-        return {
-            "bundle": self.bundle,
-            "target": self.target,
-            "threads": self.speed.threads,
-            "batch": self.speed.batch,
-            "models": models,
-            "ratio": vars(self.speed.ratio),
-            "ratio_lowered": vars(self.speed.ratio_lowered),
-            "checks": [check.as_json() for check in self.checks],
-        }
+        document: dict[str, Any] = {"bundle": self.bundle, "target": self.target}
+        if self.speed is not None:
+            document |= {
+                "threads": self.speed.threads,
+                "batch": self.speed.batch,
+                "models": {
+                    name: timing.as_json() | self.footprints[name].as_json()
+                    for name, timing in self.speed.timings.items()
+                },
+                "ratio": vars(self.speed.ratio),
+                "ratio_lowered": vars(self.speed.ratio_lowered),
+            }
+        return document | {"checks": [check.as_json() for check in self.checks]}
 
 
 def benchmark(
     folders: Sequence[Path], gates: Gates, here: Environment, baseline: Baseline | None = None
 ) -> list[Row]:
-    """Measure every target of the bundles, and judge.
+    """Measure the bundles' targets that this machine is one of, and judge.
+
+    Of targets for other processors, what needs no time is judged, where a gate is on their
+    instructions.
 
     Args:
         folders: of the bundles; all are opened before the first is measured.
@@ -83,13 +97,25 @@ def benchmark(
 
     Raises:
         BundleError: if a bundle or one of its models cannot be read.
+        UnavailableError: if there is nothing that this machine can measure.
     """
     bundles = [open_bundle(folder) for folder in folders]
-    return [
-        _row(bundle, entry, gates, here, baseline)
-        for bundle in bundles
-        for entry in bundle.manifest.targets
-    ]
+    rows = []
+    for bundle in bundles:
+        reasons = []
+        for entry in bundle.manifest.targets:
+            reason = why_not_native(find_target(entry.name), here)
+            if not reason:
+                rows.append(_row(bundle, entry, gates, here, baseline))
+            elif COUNTED & set(gates.limits_for(bundle.manifest.name, entry.name)):
+                rows.append(_counted_row(bundle, entry, gates, here))
+            else:
+                reasons.append(f"{entry.name}: {reason}")
+        if len(reasons) == len(bundle.manifest.targets):
+            raise UnavailableError(
+                f"{bundle.folder}: none of its targets can be timed here ({'; '.join(reasons)})."
+            )
+    return rows
 
 
 def baseline_rows(rows: Sequence[Row]) -> dict[str, BaselineRow]:
@@ -98,12 +124,15 @@ def baseline_rows(rows: Sequence[Row]) -> dict[str, BaselineRow]:
     Raises:
         UsageError: if two bundles have the same name, so that one would hide the other.
     """
-    keys = [row.key for row in rows]
+    timed = [row for row in rows if row.speed is not None]
+    keys = [row.key for row in timed]
     if len(set(keys)) < len(keys):
         twice = next(key for key in keys if keys.count(key) > 1)
         raise UsageError(f"--save-baseline: two bundles have the row {twice}; save one at a time.")
     return {
-        row.key: BaselineRow(p50_ms=row.speed.timings[QUANTIZED].percentile(50)) for row in rows
+        row.key: BaselineRow(p50_ms=row.speed.timings[QUANTIZED].percentile(50))
+        for row in timed
+        if row.speed is not None
     }
 
 
@@ -122,21 +151,32 @@ def _row(
         model: footprint(path, inputs, gates.threads, gates.batch, processes.get(model, 1))
         for model, path in models.items()
     }
-    subject = Subject(target, inputs, models, runtime, speed, footprints[QUANTIZED])
+    subject = Subject(Device(target), inputs, models, speed, footprints[QUANTIZED])
     checks = [judge_gate(check, limit, subject) for check, limit in limits.items()]
     if baseline is not None:
         before = baseline.environments.get(here.key())
-        checks.append(_regression(_key(name, target.name, speed), subject, gates, before))
+        checks.append(
+            _regression(_key(name, target.name, speed), target.name, speed, gates, before)
+        )
     seconds = time.perf_counter() - start
     return Row(name, target.name, speed, footprints, tuple(checks), seconds)
 
 
+def _counted_row(bundle: Bundle, entry: TargetEntry, gates: Gates, here: Environment) -> Row:
+    """A target of another processor: what can be judged without time, on an emulated core."""
+    start = time.perf_counter()
+    name, target = bundle.manifest.name, find_target(entry.name)
+    devices, reason = devices_for(target, (gates.cost_core,), here)
+    device = devices[0] if devices else Device(target)
+    limits = gates.limits_for(name, target.name)
+    subject = Subject(device, bundle.manifest.inputs, _models(bundle, entry), None, None, reason)
+    checks = tuple(judge_gate(c, limits[c], subject) for c in limits if c in TIMELESS)
+    return Row(name, device.label, None, {}, checks, time.perf_counter() - start)
+
+
 def _models(bundle: Bundle, entry: TargetEntry) -> dict[str, Path]:
-    missing = {FLOAT, LOWERED} - set(bundle.manifest.references)
-    if missing:
-        raise BundleError(f"{bundle.folder}: the manifest names no reference {missing.pop()!r}.")
-    references = {name: bundle.path(bundle.manifest.references[name]) for name in (FLOAT, LOWERED)}
-    return {QUANTIZED: bundle.path(entry.model), **references}
+    paths = {QUANTIZED: entry.model, FLOAT: bundle.manifest.reference, LOWERED: entry.lowered}
+    return {name: bundle.path(path) for name, path in paths.items()}
 
 
 def _key(bundle: str, target: str, speed: Speed) -> str:
@@ -144,10 +184,9 @@ def _key(bundle: str, target: str, speed: Speed) -> str:
 
 
 def _regression(
-    key: str, subject: Subject, gates: Gates, before: dict[str, BaselineRow] | None
+    key: str, target: str, speed: Speed, gates: Gates, before: dict[str, BaselineRow] | None
 ) -> Check:
     """The median against the baseline's row; inconclusive where there is none of this machine."""
-    target, speed = subject.target.name, subject.speed
     estimate = percentile_estimate(speed.timings[QUANTIZED], 50)
     if before is None or key not in before:
         which = "knows no such machine" if before is None else f"has no row {key} of this machine"

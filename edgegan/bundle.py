@@ -3,9 +3,10 @@
 | file | content |
 |---|---|
 | ``manifest.json`` | every file with its size and SHA-256, inputs, output, targets |
-| ``model.onnx`` | the quantized model |
-| ``reference/`` | the original and the rewritten float model, for `benchmark` and `debug` |
+| ``model.onnx`` | the quantized model; of further grids ``model.GRID.onnx`` |
+| ``reference/`` | the original and the rewritten float models, for `benchmark` and `debug` |
 | ``golden/`` | inputs, the engine's images and the float images, to check a port |
+| ``engines/`` | engines built ahead of time for GPUs |
 | ``recipe.resolved.yaml`` | how it was made |
 | ``report.json``, ``report.html`` | every check with its verdict; for machines, for people |
 | ``LICENSE`` | terms of the weights |
@@ -22,18 +23,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from edgegan.cache import file_digest
-from edgegan.errors import BundleError, EdgeganError, OutputExistsError
+from edgegan.errors import BundleError, EdgeganError, OutputExistsError, UnavailableError
 from edgegan.generators.contract import ImageSpec, InputSpec
 from edgegan.schema import Strict
 
 MANIFEST = "manifest.json"
+GOLDEN_SEED = 7
+"""Of the golden inputs."""
+
 _HASH = r"^[0-9a-f]{64}$"
 
 
@@ -44,29 +48,74 @@ class FileEntry(Strict):
     sha256: Annotated[str, Field(pattern=_HASH)]
 
 
+class DeviceEntry(Strict):
+    """What executed a target's model when the bundle was made.
+
+    Attributes:
+        name: ``TARGET`` for the machine itself, ``TARGET@CORE`` for an emulated core.
+        parity_lsb: worst difference from the exact simulation.
+        samples: inputs compared.
+        versions: of what executed.
+        flags: of the CPU.
+    """
+
+    name: str
+    parity_lsb: int
+    samples: int
+    versions: dict[str, str]
+    flags: tuple[str, ...] = ()
+
+
+class EngineEntry(Strict):
+    """An engine that was built ahead of time.
+
+    Attributes:
+        file: path in the bundle.
+        capability: compute capability of the GPUs that load it, e.g. ``sm89``.
+        library: what built it, with its version.
+        ran: whether it was also run.
+    """
+
+    file: str
+    capability: str
+    library: str
+    ran: bool
+
+
 class TargetEntry(Strict):
     """What a target executes, and what its parity was proven with.
 
     Attributes:
         name, runtime, grid: see ``edgegan.targets``.
-        model: path in the bundle.
-        int8_mac_share: MACs in int8 as a share of all.
-        proven_with: versions and CPU flags that the checks were run with.
+        model: path of the QDQ model in the bundle.
+        lowered: path of the rewritten float model that it was made from.
+        golden: path of the golden images.
+        weight_bits, weight_width: bits that weights are stored in, and bits that they use.
+        int8_mac_share: MACs in int8 as a share of all; None where nothing here could tell.
+        devices: what executed it; none where it was only emitted or built.
+        unavailable: why nothing could execute it, or empty.
+        engines: built ahead of time.
     """
 
     name: str
     runtime: str
     grid: str
     model: str
+    lowered: str
+    golden: str
     opset: int
-    int8_mac_share: float
-    proven_with: dict[str, Any]
+    weight_bits: int
+    weight_width: int
+    int8_mac_share: float | None
+    devices: tuple[DeviceEntry, ...]
+    unavailable: str = ""
+    engines: tuple[EngineEntry, ...] = ()
 
 
 class Manifest(Strict):
     """``manifest.json``."""
 
-    schema_: Annotated[Literal["edgegan.bundle/1"], Field(alias="schema")]
+    schema_: Annotated[Literal["edgegan.bundle/2"], Field(alias="schema")]
     name: str
     edgegan: str
     license: str
@@ -76,8 +125,8 @@ class Manifest(Strict):
     layout: Literal["NCHW"] = "NCHW"
     golden_seed: int
     recipe_sha256: Annotated[str, Field(pattern=_HASH)]
-    references: dict[str, str]
-    golden: dict[str, str]
+    reference: str
+    golden_inputs: str
     targets: Annotated[tuple[TargetEntry, ...], Field(min_length=1)]
     files: dict[str, FileEntry]
 
@@ -104,11 +153,9 @@ class Bundle:
             raise BundleError(f"{self.folder}: the manifest lists no file {name!r}.")
         return self.folder / name
 
-    def golden(self, which: str) -> dict[str, NDArray[np.float32]]:
-        """Arrays of ``inputs`` or ``outputs``, by name."""
-        if which not in self.manifest.golden:
-            raise BundleError(f"{self.folder}: the manifest names no golden {which}.")
-        path = self.path(self.manifest.golden[which])
+    def golden(self, name: str) -> dict[str, NDArray[np.float32]]:
+        """Arrays of one of the golden files (``golden_inputs`` or a target's ``golden``), by name."""
+        path = self.path(name)
         try:
             with np.load(path, allow_pickle=False) as data:
                 return {name: data[name] for name in data.files}
@@ -139,6 +186,21 @@ def open_bundle(folder: Path) -> Bundle:
     for name in manifest.files:
         _check_inside(folder, name)
     return Bundle(folder, manifest)
+
+
+def first_executable(bundle: Bundle) -> TargetEntry:
+    """The first target whose model ONNX Runtime executes.
+
+    Raises:
+        UnavailableError: if the bundle is for other runtimes only.
+    """
+    for entry in bundle.manifest.targets:
+        if entry.runtime == "ort":
+            return entry
+    names = ", ".join(entry.name for entry in bundle.manifest.targets)
+    raise UnavailableError(
+        f"{bundle.folder} is for {names} only; export it for an ort target, too, to look inside it here."
+    )
 
 
 def _check_inside(folder: Path, name: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from pathlib import Path
@@ -27,7 +26,6 @@ from edgegan.errors import (
     EXIT_GATE,
     EXIT_OK,
     EdgeganError,
-    UnavailableError,
     UsageError,
 )
 from edgegan.gates import default_gates, load_gates
@@ -41,6 +39,7 @@ from edgegan.pipeline import plan
 from edgegan.recipe import load_recipe
 from edgegan.reports.junit import junit_xml
 from edgegan.resources import model_names, resource_folder
+from edgegan.stage_runner import load_code
 from edgegan.verification import verify
 
 app = typer.Typer(
@@ -104,7 +103,7 @@ def export(
         return
     if output is None:
         raise UsageError("export needs --output FOLDER (or --dry-run).")
-    cache = StageCache(default_cache_folder())
+    cache = StageCache(default_cache_folder() / "stages")
     with terminal.pipeline_progress(quiet) as listen:
         result = run_export(loaded, folder, output, cache, listen, overwrite)
     verdict = overall([check.verdict for check in result.checks])
@@ -241,14 +240,7 @@ def debug(
 
 
 def _simulated(bundle: Bundle, generator: Path | None, samples: int) -> Any:
-    try:
-        module = importlib.import_module("edgegan.against_engine")
-    except ModuleNotFoundError as error:
-        raise UnavailableError(
-            f"--against-engine needs the package {error.name!r}; install it with: "
-            "pip install 'edgegan[export]'"
-        ) from None
-    return module.compare_with_simulation(bundle, generator, samples)
+    return load_code("edgegan.against_engine").compare_with_simulation(bundle, generator, samples)
 
 
 @app.command("verify")
@@ -354,23 +346,15 @@ def zoo_train(
 
     Example: edgegan zoo train fashion-dcgan --data ~/fashion-mnist
     """
-    try:
-        import torch
-
-        from edgegan.training.zoo import ZooRun, train_model
-    except ModuleNotFoundError as error:
-        raise UnavailableError(
-            f"training needs the package {error.name!r}; install it with: "
-            "pip install 'edgegan[export]'"
-        ) from None
-    torch.set_num_threads(threads)
-    run = ZooRun(
+    training = load_code("edgegan.training.zoo")
+    load_code("torch").set_num_threads(threads)
+    run = training.ZooRun(
         data=data,
         output=output or resource_folder("models") / name,
         work=work or default_cache_folder() / "training" / name,
     )
     with terminal.training_progress(quiet) as report:
-        results = train_model(load_card(name), run, report)
+        results = training.train_model(load_card(name), run, report)
     document = {"schema": "edgegan.training/1", "model": name, "results": results}
     terminal.print_json(document) if json else terminal.print_results(results)
     terminal.verdict_line(Verdict.PASS, f"{name} is in {run.output}", json)

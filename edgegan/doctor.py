@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from edgegan.emulation.cores import CORES
+from edgegan.devices import devices_for
+from edgegan.emulation.cores import AARCH64_CORES, CORES
 from edgegan.emulation.machine import emulator_missing
 from edgegan.latency.environment import Environment, environment, package_versions
-from edgegan.targets import TARGETS
+from edgegan.targets import TARGETS, Target, why_inexact
 
 SCHEMA = "edgegan.doctor/1"
 EXPORT_PACKAGES = ("torch", "torchvision", "onnxscript", "onnx-ir", "safetensors", "pytorch-fid")
@@ -42,18 +43,22 @@ def diagnose() -> tuple[Environment, list[Finding]]:
             else ", ".join(f"{k} {v}" for k, v in package_versions(*EXPORT_PACKAGES).items()),
         )
     ]
-    for target in TARGETS.values():
-        exact = set(target.exact_cpu_flags) & set(here.flags)
-        detail = f"ONNX Runtime {here.packages.get('onnxruntime')}, "
-        detail += (
-            f"bit-exact ({', '.join(sorted(exact))})"
-            if exact
-            else f"runs, but not bit-exactly: the CPU has no {' or '.join(target.exact_cpu_flags)}"
-        )
-        findings.append(Finding(target.name, True, detail))
     why_not = emulator_missing()
     findings.append(Finding("emulation", why_not is None, why_not or f"cores: {', '.join(CORES)}"))
+    findings += [_target(target, here) for target in TARGETS.values()]
     return here, findings
+
+
+def _target(target: Target, here: Environment) -> Finding:
+    devices, reason = devices_for(target, tuple(AARCH64_CORES), here)
+    if not devices:
+        return Finding(target.name, False, f"models are emitted, not run: {reason}")
+    if devices[0].core is not None:
+        cores = ", ".join(str(device.core) for device in devices)
+        return Finding(target.name, True, f"emulated on {cores}")
+    versions = ", ".join(f"{k} {v}" for k, v in devices[0].runtime().versions().items())
+    inexact = why_inexact(8, here.flags) if target.runtime == "ort" else ""
+    return Finding(target.name, True, f"{versions}; {inexact or 'bit-exact'}")
 
 
 def as_json(here: Environment, findings: list[Finding]) -> dict[str, Any]:

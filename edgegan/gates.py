@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from edgegan.checks.check import Limit
+from edgegan.emulation.cores import CoreName
 from edgegan.measurements import GATE_NAMES
 from edgegan.schema import Strict, read_yaml, unknown_name, validate
 from edgegan.targets import TARGETS
@@ -60,6 +61,7 @@ class Gates(Strict):
     Attributes:
         threads, batch: of the measured models.
         runs, seconds: see ``edgegan.latency.measure.Effort``.
+        cost_core: the emulated core whose instructions ``cost.*`` counts.
         baseline: file or folder of medians to compare with.
         max_regression, min_delta_ms: see ``edgegan.latency.baseline.regression_limit``.
         gates: limits, by check or by target and check.
@@ -71,6 +73,7 @@ class Gates(Strict):
     batch: Annotated[int, Field(ge=1, le=4096)] = 1
     runs: Annotated[int, Field(ge=10)] = 10
     seconds: Annotated[float, Field(ge=0.01)] = 1.0
+    cost_core: CoreName = "cortex-a76"
     baseline: Path | None = None
     max_regression: Annotated[float, BeforeValidator(share)] = 0.05
     min_delta_ms: Annotated[float, Field(ge=0)] = 0.05

@@ -6,12 +6,17 @@ for it, so it may be expensive.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgegan.checks.check import Check, Limit, Verdict, judge, judge_estimate, number
 from edgegan.checks.speed import FLOAT, QUANTIZED, Speed, spread_note
+from edgegan.devices import Device
+from edgegan.emulation.cores import find_core
+from edgegan.emulation.cost import count
+from edgegan.generators import latents
 from edgegan.generators.contract import InputSpec
 from edgegan.latency.confidence import (
     MEDIAN_SAMPLES,
@@ -21,29 +26,35 @@ from edgegan.latency.confidence import (
 )
 from edgegan.latency.measure import TAIL_RUNS
 from edgegan.latency.memory import Footprint
-from edgegan.runtimes.base import Runtime
-from edgegan.targets import Target
 
 
 @dataclass(frozen=True)
 class Subject:
-    """One target of one bundle, timed.
+    """One target of one bundle.
 
     Attributes:
-        target: its profile.
+        device: what executes it.
         inputs: of each model.
         models: files by ``quantized``, ``float``, ``lowered``.
-        runtime: that executes them.
-        speed: their timings.
-        footprint: of the quantized model, in ``processes_for`` processes.
+        speed: their timings; None on an emulated core.
+        footprint: of the quantized model, in ``processes_for`` processes; None as ``speed``.
+        unavailable: why nothing executes it here, or empty.
     """
 
-    target: Target
+    device: Device
     inputs: tuple[InputSpec, ...]
     models: dict[str, Path]
-    runtime: Runtime
-    speed: Speed
-    footprint: Footprint
+    speed: Speed | None
+    footprint: Footprint | None
+    unavailable: str = ""
+
+    def timed(self) -> Speed:
+        assert self.speed is not None, "only what is timeless is asked of an emulated core"
+        return self.speed
+
+    def loaded(self) -> Footprint:
+        assert self.footprint is not None, "as timed"
+        return self.footprint
 
 
 @dataclass(frozen=True)
@@ -65,7 +76,7 @@ class Measurement:
     def check(self, name: str, target: str, limit: Limit) -> Check:
         """Hold it against a limit."""
         verdict, reason = self._judge(limit)
-        detail = f"{reason}; {self.detail}" if reason else self.detail
+        detail = "; ".join(part for part in (reason, self.detail) if part)
         return Check(name, target, self.value, limit, verdict, detail, self.interval)
 
     def _judge(self, limit: Limit) -> tuple[Verdict, str]:
@@ -87,30 +98,30 @@ def estimated(estimate: Estimate, detail: str, lacking: str = "") -> Measurement
 
 def _percentile(level: int) -> Callable[[Subject], Measurement]:
     def measure(subject: Subject) -> Measurement:
-        timing, least = subject.speed.timings[QUANTIZED], TAIL_RUNS.get(level, 0)
+        timing, least = subject.timed().timings[QUANTIZED], TAIL_RUNS.get(level, 0)
         lacking = ""
         if timing.runs < least:
             lacking = f"p{level} needs {least} runs, not {timing.runs}: give --runs {least}"
-        return estimated(percentile_estimate(timing, level), spread_note(subject.speed), lacking)
+        return estimated(percentile_estimate(timing, level), spread_note(subject.timed()), lacking)
 
     return measure
 
 
 def _ratio(subject: Subject) -> Measurement:
-    return estimated(subject.speed.ratio, spread_note(subject.speed))
+    return estimated(subject.timed().ratio, spread_note(subject.timed()))
 
 
 def _ratio_lowered(subject: Subject) -> Measurement:
-    return estimated(subject.speed.ratio_lowered, spread_note(subject.speed))
+    return estimated(subject.timed().ratio_lowered, spread_note(subject.timed()))
 
 
 def _load_time(subject: Subject) -> Measurement:
-    samples = subject.footprint.load_ms
+    samples = subject.loaded().load_ms
     return estimated(median_estimate(samples), f"median of {len(samples)} fresh processes")
 
 
 def _peak_memory(subject: Subject) -> Measurement:
-    samples = subject.footprint.peak_bytes
+    samples = subject.loaded().peak_bytes
     return estimated(median_estimate(samples), f"median of {len(samples)} fresh processes")
 
 
@@ -125,8 +136,34 @@ def _size_ratio(subject: Subject) -> Measurement:
 
 
 def _mac_share(subject: Subject) -> Measurement:
-    execution = subject.runtime.execution_map(subject.models[QUANTIZED])
-    return Measurement(execution.mac_share, "optimized graph, on this machine")
+    if subject.unavailable:
+        return _unavailable(subject)
+    execution = subject.device.runtime().execution_map(subject.models[QUANTIZED])
+    return Measurement(execution.mac_share, f"optimized graph of {subject.device.label}")
+
+
+def _instructions(subject: Subject) -> Measurement:
+    return _counted(subject, lambda costs: costs[QUANTIZED])
+
+
+def _instruction_ratio(subject: Subject) -> Measurement:
+    return _counted(subject, lambda costs: costs[FLOAT] / costs[QUANTIZED])
+
+
+def _counted(subject: Subject, value: Callable[[dict[str, int]], float]) -> Measurement:
+    if subject.unavailable:
+        return _unavailable(subject)
+    if subject.device.core is None:
+        return Measurement(math.nan, "", lacking="instructions are counted on emulated cores only")
+    core = find_core(subject.device.core)
+    feed = {i.name: latents.sample(i.law, i.shape, 2, 0, i.name) for i in subject.inputs}
+    costs = {name: count(subject.models[name], feed, core) for name in (QUANTIZED, FLOAT)}
+    detail = "guest instructions of one warm inference, batch 1"
+    return Measurement(value({name: cost.instructions for name, cost in costs.items()}), detail)
+
+
+def _unavailable(subject: Subject) -> Measurement:
+    return Measurement(math.nan, "", lacking=subject.unavailable)
 
 
 MEASURES: dict[str, Callable[[Subject], Measurement]] = {
@@ -141,7 +178,15 @@ MEASURES: dict[str, Callable[[Subject], Measurement]] = {
     "size.bytes": _size,
     "size.ratio": _size_ratio,
     "int8.mac_share": _mac_share,
+    "cost.instructions": _instructions,
+    "cost.ratio": _instruction_ratio,
 }
+
+COUNTED = frozenset({"cost.instructions", "cost.ratio"})
+"""What is counted on emulated cores."""
+
+TIMELESS = COUNTED | {"size.bytes", "size.ratio", "int8.mac_share"}
+"""What can be judged of a target for another processor."""
 
 GATE_NAMES = tuple(MEASURES)
 """What a gate can be set on, in the order of reports."""
@@ -149,7 +194,7 @@ GATE_NAMES = tuple(MEASURES)
 
 def judge_gate(name: str, limit: Limit, subject: Subject) -> Check:
     """Measure one of ``GATE_NAMES``, and hold it against its limit."""
-    return MEASURES[name](subject).check(name, subject.target.name, limit)
+    return MEASURES[name](subject).check(name, subject.device.label, limit)
 
 
 def processes_for(names: Collection[str]) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import fx
 
+from edgegan.lowering.expand_phases import EXPAND_PHASES, stored_weight
 from edgegan.lowering.graph import is_call, is_parameter, path_of, shape_of
 from edgegan.lowering.hoist_activation import MOVEMENT
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE
@@ -19,6 +20,7 @@ aten = torch.ops.aten
 SCHEMA = "edgegan.plan/1"
 
 _ABSORBED = (aten.relu.default, aten.leaky_relu.default, aten.cat.default)
+_NO_COMPUTATION = (FAKE_QUANTIZE, EXPAND_PHASES, aten.constant_pad_nd.default)
 _OVERHEAD = 400
 """Bytes of an ONNX node with its names; small beside the weights."""
 
@@ -44,39 +46,41 @@ class PlannedLayer:
     output: tuple[int, ...]
 
 
-def plan(bench: Workbench) -> dict[str, Any]:
-    """Layers, precision, expected float islands and size, as a JSON document."""
+def plan(bench: Workbench, target: str) -> dict[str, Any]:
+    """Layers, precision, expected float islands and size for a target, as a JSON document."""
     graph = bench.placed.graph
-    layers = [_layer(node) for node in graph.graph.nodes if is_call(node, *LAYERS)]
+    nodes = [node for node in graph.graph.nodes if is_call(node, *LAYERS)]
+    layers = [_layer(node, bench.variant.weight_bits) for node in nodes]
     before = sum(p.numel() for p in bench.captured.parameters()) * 4
-    after = sum(math.ceil(layer.parameters * layer.weight_bits / 8) for layer in layers)
+    stored = {stored_weight(node.args[1]): layer for node, layer in zip(nodes, layers, strict=True)}
+    after = sum(math.ceil(layer.parameters * layer.weight_bits / 8) for layer in stored.values())
     after += sum(
         p.numel() * 4
         for name, p in graph.named_parameters()
         if not _is_quantized_weight(graph, name)
     )
-    nodes = sum(node.op == "call_function" for node in graph.graph.nodes)
+    calls = sum(node.op == "call_function" for node in graph.graph.nodes)
     return {
         "schema": SCHEMA,
         "name": bench.resolved.recipe.name,
-        "target": bench.target.name,
+        "target": target,
         "rewrites": [vars(rewrite) for rewrite in bench.lowered.rewrites],
         "layers": [vars(layer) for layer in layers],
         "islands": _islands(graph),
         "kept_float": list(bench.placed.kept_float),
         "float_bytes": before,
-        "quantized_bytes": after + nodes * _OVERHEAD,
+        "quantized_bytes": after + calls * _OVERHEAD,
     }
 
 
-def _layer(node: fx.Node) -> PlannedLayer:
-    weight: Any = node.args[1]
+def _layer(node: fx.Node, bits: int) -> PlannedLayer:
+    weight: Any = stored_weight(node.args[1])  # type: ignore[arg-type]
     quantized = is_call(weight, FAKE_QUANTIZE)
     return PlannedLayer(
         layer=path_of(node),
         operator="linear" if is_call(node, aten.linear.default) else "convolution",
         precision="int8" if quantized else "float",
-        weight_bits=int(weight.args[3]) if quantized else 32,
+        weight_bits=bits if quantized else 32,
         parameters=math.prod(shape_of(weight)),
         output=shape_of(node)[1:],
     )
@@ -95,7 +99,7 @@ def _islands(graph: fx.GraphModule) -> list[dict[str, str]]:
     for node in graph.graph.nodes:
         value = node.meta.get("val")
         computes = node.op == "call_function" and isinstance(value, torch.Tensor)
-        if not computes or is_call(node, FAKE_QUANTIZE, *MOVEMENT, aten.constant_pad_nd.default):
+        if not computes or is_call(node, *_NO_COMPUTATION, *MOVEMENT):
             continue
         inputs = [arg for arg in node.all_input_nodes if not is_parameter(arg)]
         integer = is_call(node, *LAYERS, *JOINS, *_ABSORBED) and _has_quantizers(node, inputs)

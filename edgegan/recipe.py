@@ -10,11 +10,12 @@ from pydantic import AfterValidator, Field, model_validator
 
 from edgegan.card import FeatureSection, card_folder, load_card
 from edgegan.checks.check import Limit
+from edgegan.emulation.cores import CoreName
 from edgegan.errors import RecipeError
 from edgegan.generators.contract import GeneratorSpec
 from edgegan.resources import recipe_names, resource_folder
 from edgegan.schema import Strict, read_yaml, validate
-from edgegan.targets import TARGETS
+from edgegan.targets import TARGETS, Target, Variant, find_target, variant_of
 
 SCHEMA = "edgegan.recipe/1"
 
@@ -37,8 +38,10 @@ Samples = Annotated[int, Field(ge=2, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 CHECK_NAMES = (
-    "lowering.relative_error", "parity.max_lsb", "parity.psnr_db", "qfid", "fid.float",
-    "fid.quantized", "latency.ratio", "latency.ratio_lowered", "size.ratio", "int8.mac_share",
+    "lowering.relative_error", "psnr_db", "qfid", "fid.float", "fid.quantized", "size.ratio",
+    "parity.max_lsb", "parity.integer_lsb", "parity.end_to_end_lsb", "int8.mac_share",
+    "latency.ratio", "latency.ratio_lowered", "cost.instructions", "cost.ratio", "engine.count",
+    "size.ort",
 )  # fmt: skip
 
 
@@ -86,14 +89,39 @@ class QuantizationSection(Strict):
     """Widths and granularity.
 
     Attributes:
-        weight_bits: 8 or 4; activations always have 8.
+        weight_bits: 8, 4 or 2; activations always have 8.
         per_channel: one weight scale an output channel, else one a layer.
+        weight_site: where weights of rewritten layers are quantized: each phase by itself, or (for 4
+            and 2 bits) the original kernel, which is the smaller file.
         keep_float: shell patterns of layers that stay float.
     """
 
-    weight_bits: Literal[8, 4] = 8
+    weight_bits: Literal[8, 4, 2] = 8
     per_channel: bool = True
+    weight_site: Literal["phases", "kernel"] = "phases"
     keep_float: tuple[str, ...] = ()
+
+
+class EmulationSection(Strict):
+    """What is run on emulated processors, for targets of another kind than this machine.
+
+    Attributes:
+        cores: aarch64 cores on which parity is checked.
+        samples: inputs of each; emulation is a hundred times slower than the processor.
+        cost_core: the core whose instructions are counted.
+    """
+
+    cores: Annotated[tuple[CoreName, ...], Field(min_length=1)] = (
+        "cortex-a53", "cortex-a72", "cortex-a76", "i8mm",
+    )  # fmt: skip
+    samples: Samples = 4
+    cost_core: CoreName = "cortex-a76"
+
+    @model_validator(mode="after")
+    def _counted(self) -> EmulationSection:
+        if self.cost_core not in self.cores:
+            raise ValueError(f"cost_core {self.cost_core!r} is not among cores")
+        return self
 
 
 class ChecksSection(Strict):
@@ -105,7 +133,9 @@ class ChecksSection(Strict):
         seed: of all of them.
         features: a feature network of the zoo by name, or one's own; default: the model's.
         latency_seconds: least time spent in each timed model.
-        gates: limits by check name.
+        emulation: of processors that are not here.
+        gates: limits by check name, or by ``TARGET/CHECK`` for one target, ``TARGET@CORE/CHECK`` for
+            one emulated core of it.
     """
 
     parity_samples: Samples = 256
@@ -113,14 +143,23 @@ class ChecksSection(Strict):
     seed: Seed = 1
     features: str | FeatureSection | None = None
     latency_seconds: Annotated[float, Field(gt=0, le=600)] = 1.0
+    emulation: EmulationSection = EmulationSection()
     gates: dict[str, Limit] = {}
 
     @model_validator(mode="after")
     def _known(self) -> ChecksSection:
-        for name in self.gates:
+        for key in self.gates:
+            where, _, name = key.rpartition("/")
             if name not in CHECK_NAMES:
                 raise ValueError(f"gate {name!r} is unknown; checks: {', '.join(CHECK_NAMES)}")
+            if where:
+                _target(where.partition("@")[0])
         return self
+
+    def gate(self, device: str, name: str) -> Limit | None:
+        """The limit of a check on ``TARGET`` or ``TARGET@CORE``; the closest name wins."""
+        keys = (f"{device}/{name}", f"{device.partition('@')[0]}/{name}", name)
+        return next((self.gates[key] for key in keys if key in self.gates), None)
 
 
 class Recipe(Strict):
@@ -134,6 +173,23 @@ class Recipe(Strict):
     quantization: QuantizationSection = QuantizationSection()
     targets: Annotated[tuple[TargetName, ...], Field(min_length=1)] = ("ort-x86",)
     checks: ChecksSection = ChecksSection()
+
+    @model_validator(mode="after")
+    def _possible(self) -> Recipe:
+        if len(set(self.targets)) != len(self.targets):
+            raise ValueError("targets must be different from each other")
+        for name in self.targets:
+            self.variant(find_target(name))
+        return self
+
+    def variant(self, target: Target) -> Variant:
+        """What the target's model is made for.
+
+        Raises:
+            UsageError: if the target does not take the recipe's quantization.
+        """
+        section = self.quantization
+        return variant_of(target, section.weight_bits, section.weight_site)
 
 
 class ResolvedRecipe(Strict):

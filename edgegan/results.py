@@ -1,4 +1,4 @@
-"""What the stages of one target have produced: folders of files, read back as data."""
+"""What the stages have produced: folders of files, read back as data."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from edgegan.checks.speed import FLOAT, LOWERED, QUANTIZED
+from edgegan.devices import Device
 from edgegan.recipe import ResolvedRecipe
-from edgegan.targets import Target
+from edgegan.targets import Target, Variant
 
 
 @dataclass(frozen=True)
-class TargetResults:
-    """Results of one target.
+class VariantResults:
+    """Results that the targets of a variant share.
 
     Attributes:
         resolved: the recipe.
-        target: of the recipe's targets.
+        variant: what the model was made for.
         folders: by stage, where its files lie.
     """
 
     resolved: ResolvedRecipe
-    target: Target
+    variant: Variant
     folders: dict[str, Path]
 
     def models(self) -> dict[str, Path]:
@@ -33,7 +34,35 @@ class TargetResults:
             LOWERED: self.folders["lowered"] / "lowered.onnx",
         }
 
-    def read(self, stage: str, name: str) -> dict[str, Any]:
-        """A stage's JSON result."""
-        data: dict[str, Any] = json.loads((self.folders[stage] / name).read_text())
-        return data
+    def read(self, stage: str, name: str | None = None) -> dict[str, Any]:
+        """A stage's JSON result, ``<stage>.json`` unless named."""
+        return _read(self.folders[stage], name or stage)
+
+
+@dataclass(frozen=True)
+class TargetResults:
+    """Results of one target.
+
+    Attributes:
+        variant: what it shares with others.
+        target: of the recipe's targets.
+        devices: what executed it: this machine, or emulated cores; none where nothing could.
+        unavailable: why nothing could, or empty.
+        folders: by stage; of a stage that ran on several devices, ``<stage>@<core>``.
+    """
+
+    variant: VariantResults
+    target: Target
+    devices: tuple[Device, ...]
+    unavailable: str
+    folders: dict[str, Path]
+
+    def read(self, stage: str, device: Device | None = None) -> dict[str, Any] | None:
+        """A stage's JSON result on a device; None where the stage did not run."""
+        folder = self.folders.get(stage if device is None else device.stage(stage))
+        return None if folder is None else _read(folder, stage)
+
+
+def _read(folder: Path, stage: str) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads((folder / f"{stage}.json").read_text())
+    return data

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import torch
 from safetensors.numpy import load_file, save_file
 from torch import fx
 
+from edgegan.bundle import GOLDEN_SEED, save_golden
 from edgegan.checks.parity import measure_parity
 from edgegan.checks.quality import measure_quality
 from edgegan.emit.export import export_onnx
@@ -41,11 +42,18 @@ from edgegan.quantization.calibrate import (
 from edgegan.quantization.observers import Quantiles
 from edgegan.quantization.placement import Placed, place
 from edgegan.recipe import ResolvedRecipe
-from edgegan.runtimes.find import runtime_for
-from edgegan.targets import Target
+from edgegan.runtimes.base import Engine, Runtime, first_output
+from edgegan.runtimes.ort import OrtRuntime
+from edgegan.simulation.engine import SimulatedEngine
+from edgegan.targets import Variant
 
 Report = Callable[[int, int], None]
 """Called with (done, total)."""
+
+Folders = dict[str, Path]
+"""Of the stages that have run, by name."""
+
+GOLDEN_SAMPLES = 16
 
 _CALIBRATION_BATCH = 20
 _PROBE_BATCH = 3
@@ -53,17 +61,17 @@ _PROBE_BATCH = 3
 
 @dataclass(frozen=True)
 class Workbench:
-    """The graphs of one recipe and target, built when first needed.
+    """The graphs of one recipe and variant, built when first needed.
 
     Attributes:
         resolved: the recipe.
         folder: where the generator's weights and local modules lie.
-        target: one of its targets.
+        variant: what the graph is rewritten and quantized for.
     """
 
     resolved: ResolvedRecipe
     folder: Path
-    target: Target
+    variant: Variant
 
     def inputs(self, count: int, seed: int) -> tuple[torch.Tensor, ...]:
         return tuple(torch.from_numpy(value) for value in self.feed(count, seed).values())
@@ -77,14 +85,14 @@ class Workbench:
     @cached_property
     def lowered(self) -> Lowered:
         example, probe = self.inputs(EXAMPLE_BATCH, 0), self.inputs(_PROBE_BATCH, 1)
-        return lower(self.captured, self.target.lowering, example, probe)
+        return lower(self.captured, self.variant.lowering, example, probe)
 
     @cached_property
     def placed(self) -> Placed:
         """The lowered graph with quantizers; their parameters are set by ``calibrated``."""
         q = self.resolved.recipe.quantization
         graph = copy.deepcopy(self.lowered.graph)
-        return place(graph, self.target.grid, q.weight_bits, q.per_channel, q.keep_float)
+        return place(graph, self.variant.grid, q.weight_bits, q.per_channel, q.keep_float)
 
     def calibrated(self, parameters: Path) -> Placed:
         apply_parameters(self.placed, _read_parameters(parameters))
@@ -145,58 +153,91 @@ def calibrate_ranges(bench: Workbench, folder: Path, report: Report) -> None:
 
 
 def emit_quantized(bench: Workbench, folder: Path, calibrated: Path) -> None:
-    """``model.onnx``: the QDQ model; ``execution.json``: how the target runs it."""
+    """``model.onnx``: the QDQ model; ``emitted.json``: what was kept float in it."""
     placed = bench.calibrated(calibrated / "parameters.safetensors")
     _write_model(bench, placed.graph, folder / "model.onnx")
-    execution = runtime_for(bench.target).execution_map(folder / "model.onnx")
-    _write_json(
-        folder / "execution.json", execution.as_json() | {"kept_float": list(placed.kept_float)}
-    )
+    _write_json(folder / "emitted.json", {"kept_float": list(placed.kept_float)})
+
+
+def make_golden(bench: Workbench, folder: Path, folders: Folders) -> None:
+    """``inputs.npz``, ``outputs.npz``: a few inputs, the engine's images and the float model's."""
+    inputs = bench.feed(GOLDEN_SAMPLES, GOLDEN_SEED)
+    image = first_output(_engine(bench, folders).run(inputs))
+    original = first_output(_float_engine(folders).run(inputs))
+    name = bench.resolved.generator.output.name
+    save_golden(folder / "inputs.npz", inputs)
+    save_golden(folder / "outputs.npz", {name: image, f"{name}_float": original})
 
 
 def check_parity(
-    bench: Workbench, folder: Path, calibrated: Path, emitted: Path, captured: Path, report: Report
+    bench: Workbench,
+    folder: Path,
+    folders: Folders,
+    runtime: Runtime,
+    samples: int,
+    report: Report,
 ) -> None:
-    """``parity.json``: engine against exact simulation and against the float model."""
-    checks = bench.resolved.recipe.checks
+    """``parity.json``: an engine against the exact simulation."""
+    seed = bench.resolved.recipe.checks.seed
     parity = measure_parity(
-        emitted / "model.onnx",
-        captured / "float.onnx",
-        bench.calibrated(calibrated / "parameters.safetensors").graph,
-        bench.feed(checks.parity_samples, checks.seed),
-        bench.resolved.generator.output.value_range,
-        runtime_for(bench.target),
-        lambda done: report(done, checks.parity_samples),
+        folders["emitted"] / "model.onnx",
+        bench.calibrated(folders["calibrated"] / "parameters.safetensors").graph,
+        bench.feed(samples, seed),
+        runtime,
+        bench.variant.grid.integer_bias,
+        lambda done: report(done, samples),
     )
     _write_json(
         folder / "parity.json",
         {
             "samples": parity.samples,
-            "seed": checks.seed,
+            "seed": seed,
             "max_lsb": parity.max_lsb,
+            "integer_lsb": parity.integer_lsb,
+            "end_to_end_lsb": parity.end_to_end_lsb,
             "tensors": parity.tensors,
+            "islands": list(parity.islands),
             "first_difference": parity.first_difference,
             "tapped_as_shipped": parity.tapped_as_shipped,
-            "psnr_db": parity.psnr_db,
         },
     )
 
 
-def check_quality(
-    bench: Workbench, folder: Path, emitted: Path, captured: Path, report: Report
-) -> None:
-    """``quality.json``: qFID and FID of the engine."""
-    checks = bench.resolved.recipe.checks
-    assert bench.resolved.features is not None
+def check_quality(bench: Workbench, folder: Path, folders: Folders, report: Report) -> None:
+    """``quality.json``: PSNR, and qFID and FID where there is a feature network."""
+    checks, features = bench.resolved.recipe.checks, bench.resolved.features
+    samples = checks.parity_samples if features is None else checks.samples
     quality = measure_quality(
-        emitted / "model.onnx",
-        captured / "float.onnx",
-        bench.feed(checks.samples, checks.seed),
-        find_feature_network(bench.resolved.features, bench.folder),
-        runtime_for(bench.target),
-        lambda done: report(done, checks.samples),
+        _engine(bench, folders),
+        _float_engine(folders),
+        bench.feed(samples, checks.seed),
+        bench.resolved.generator.output.value_range,
+        None if features is None else find_feature_network(features, bench.folder),
+        lambda done: report(done, samples),
     )
-    _write_json(folder / "quality.json", vars(quality) | {"seed": checks.seed})
+    document = asdict(quality) | {"seed": checks.seed, "executed_by": _executed_by(bench)}
+    _write_json(folder / "quality.json", document)
+
+
+def _engine(bench: Workbench, folders: Folders) -> Engine:
+    """What computes the variant's images on this machine.
+
+    ONNX Runtime has integer kernels for uint8 activations; signed ones it would run in float, so
+    there the exact simulation stands for the engine.
+    """
+    if not bench.variant.grid.signed:
+        return OrtRuntime().load(folders["emitted"] / "model.onnx")
+    placed = bench.calibrated(folders["calibrated"] / "parameters.safetensors")
+    name = bench.resolved.generator.output.name
+    return SimulatedEngine(placed.graph, name, bench.variant.grid.integer_bias)
+
+
+def _executed_by(bench: Workbench) -> str:
+    return "exact simulation" if bench.variant.grid.signed else "ONNX Runtime"
+
+
+def _float_engine(folders: Folders) -> Engine:
+    return OrtRuntime().load(folders["captured"] / "float.onnx")
 
 
 def _write_model(bench: Workbench, graph: fx.GraphModule, path: Path) -> None:
@@ -205,7 +246,7 @@ def _write_model(bench: Workbench, graph: fx.GraphModule, path: Path) -> None:
         bench.inputs(EXAMPLE_BATCH, 0),
         bench.input_names(),
         bench.resolved.generator.output.name,
-        bench.target.opset,
+        bench.variant.opset,
     )
     ir.save(model, path)
     onnx.checker.check_model(str(path), full_check=True)

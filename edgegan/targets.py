@@ -1,14 +1,19 @@
 """Target profiles, as data: what a runtime demands of the numbers and of the graph.
 
 A target decides the *grid* (how numbers are quantized) and the *lowering profile* (how the graph is
-rewritten). Targets that share both share one calibrated, tuned and emitted model.
+rewritten). Targets that share both share one *variant*: a model that is calibrated, tuned and emitted
+once.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from edgegan.errors import UsageError
+
+WeightSite = Literal["phases", "kernel"]
 
 
 @dataclass(frozen=True)
@@ -17,17 +22,23 @@ class Grid:
 
     Attributes:
         name: part of the cache keys and file names.
-        activation_signed: whether activations are int8 (else uint8).
-        activation_symmetric: whether their zero point is fixed to 0.
-        weight_bits: widths that weights may have.
-        reduced_weights: whether 8-bit weights keep to 7 bits (no 16-bit saturation).
+        signed: whether activations are int8 with zero point 0 (else uint8 with any zero point).
+        weight_widths: by the recipe's weight bits, the bits that weights really use. Processors
+            without VNNI add pairs of products in 16 bits, which full 8-bit weights overflow.
+        integer_bias: whether the runtime adds the bias to the integer sums (else in float behind them).
+        weight_site: where weights of rewritten layers are quantized: each phase, or the original
+            kernel, from which the runtime builds the phases when it loads the model.
     """
 
     name: str
-    activation_signed: bool
-    activation_symmetric: bool
-    weight_bits: tuple[int, ...]
-    reduced_weights: bool = False
+    signed: bool
+    weight_widths: tuple[tuple[int, int], ...]
+    integer_bias: bool = True
+    weight_site: WeightSite = "phases"
+
+    def width(self, weight_bits: int) -> int:
+        """Bits that weights really use."""
+        return dict(self.weight_widths)[weight_bits]
 
 
 @dataclass(frozen=True)
@@ -38,11 +49,18 @@ class LoweringProfile:
         name: part of the cache keys.
         separate_phases: whether small layers may be split into one convolution a phase.
         pack_images: whether convolutions to few channels may compute several pixels at once.
+        channels_last: whether shuffles are written in channels-last order (else as DepthToSpace).
+        linear_as_convolution: whether linear layers become 1x1 convolutions.
+        kernel_bits: where set, layers whose phases hold more weights than their kernel keep the
+            kernel as their weight, if sums of its taps of so many bits fit int8.
     """
 
     name: str
     separate_phases: bool = True
     pack_images: bool = True
+    channels_last: bool = True
+    linear_as_convolution: bool = False
+    kernel_bits: int | None = None
 
 
 @dataclass(frozen=True)
@@ -51,34 +69,84 @@ class Target:
 
     Attributes:
         name: as in recipes.
-        runtime: which module of ``edgegan.runtimes`` executes it.
+        runtime: ``ort``, ``tensorrt`` or ``tensorrt-rtx``.
+        processor: ``x86-64``, ``aarch64`` or ``nvidia``: what executes it.
         grid, lowering: what it demands.
-        opset: of the emitted ONNX model.
-        exact_cpu_flags: CPU features of which one must be there for the exact simulation to hold bit
-            for bit; without them, 8-bit products saturate in 16-bit sums.
+        absent_cpu_flags: CPU features that the target's processors lack: a machine that has one of
+            them executes other kernels.
     """
 
     name: str
     runtime: str
+    processor: str
     grid: Grid
     lowering: LoweringProfile
+    absent_cpu_flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What one emitted model is made for: all that targets must share to share it.
+
+    Attributes:
+        grid, lowering: see ``Target``.
+        weight_bits: of the recipe: what weights are stored in.
+        opset: of the emitted ONNX model.
+    """
+
+    grid: Grid
+    lowering: LoweringProfile
+    weight_bits: int
     opset: int
-    exact_cpu_flags: tuple[str, ...]
 
 
-AFFINE_U8 = Grid("affine-u8", False, False, (8, 4))
-ORT_LOWERING = LoweringProfile("ort-nhwc")
+_OPSETS = {8: 21, 4: 21, 2: 25}
+"""The first opset whose QuantizeLinear, DequantizeLinear and Cast know the storage type."""
+
+_VNNI = ("avx512_vnni", "avx_vnni")
+
+AFFINE_U8 = Grid("affine-u8", signed=False, weight_widths=((8, 8), (4, 4), (2, 2)))
+AFFINE_U8_NARROW = replace(
+    AFFINE_U8, name="affine-u8-narrow", weight_widths=((8, 7), (4, 4), (2, 2))
+)
+SYMMETRIC_S8 = Grid("symmetric-s8", signed=True, weight_widths=((8, 8),), integer_bias=False)
+
+ORT_LOWERING = LoweringProfile("ort")
+TENSORRT_LOWERING = LoweringProfile(
+    "tensorrt",
+    separate_phases=False,
+    pack_images=False,
+    channels_last=False,
+    linear_as_convolution=True,
+)
 
 TARGETS: dict[str, Target] = {
-    "ort-x86": Target(
-        name="ort-x86",
-        runtime="ort",
-        grid=AFFINE_U8,
-        lowering=ORT_LOWERING,
-        opset=21,
-        exact_cpu_flags=("avx512_vnni", "avx_vnni"),
-    ),
+    target.name: target
+    for target in (
+        Target("ort-x86", "ort", "x86-64", AFFINE_U8, ORT_LOWERING),
+        Target(
+            "ort-x86-avx2", "ort", "x86-64", AFFINE_U8_NARROW, ORT_LOWERING, absent_cpu_flags=_VNNI
+        ),
+        Target("ort-arm64", "ort", "aarch64", AFFINE_U8, ORT_LOWERING),
+        Target("tensorrt", "tensorrt", "nvidia", SYMMETRIC_S8, TENSORRT_LOWERING),
+        Target("tensorrt-rtx", "tensorrt-rtx", "nvidia", SYMMETRIC_S8, TENSORRT_LOWERING),
+    )
 }
+
+
+def why_inexact(weight_width: int, flags: Collection[str]) -> str:
+    """Why ONNX Runtime's integers may differ from the exact ones on a CPU; empty where they are equal.
+
+    Without VNNI (and not on ARM), pairs of products are added in 16 bits: full 8-bit weights
+    saturate there, narrower ones fit.
+
+    Args:
+        weight_width: bits that the weights use.
+        flags: CPU features, as Linux names them.
+    """
+    if weight_width < 8 or {*_VNNI, "asimd"} & set(flags):
+        return ""
+    return f"this CPU has no {' or '.join(_VNNI)}: its 8-bit products saturate in 16-bit sums"
 
 
 def find_target(name: str) -> Target:
@@ -90,3 +158,27 @@ def find_target(name: str) -> Target:
     if name not in TARGETS:
         raise UsageError(f"target {name!r} is unknown; known targets: {', '.join(TARGETS)}.")
     return TARGETS[name]
+
+
+def variant_of(target: Target, weight_bits: int, site: WeightSite = "phases") -> Variant:
+    """The variant that a recipe's quantization asks for on a target.
+
+    Raises:
+        UsageError: if the target's grid does not have such weights.
+    """
+    grid, lowering = target.grid, target.lowering
+    widths = [bits for bits, _ in grid.weight_widths]
+    if weight_bits not in widths:
+        raise UsageError(
+            f"target {target.name} takes weights of {' or '.join(map(str, widths))} bits beside 8-bit "
+            f"activations, not {weight_bits}; change quantization.weight_bits or leave the target out."
+        )
+    if site == "kernel":
+        if weight_bits > 4:
+            raise UsageError(
+                "quantization.weight_site: kernel needs weights of 4 or 2 bits: sums of 8-bit taps do "
+                "not fit int8; use phases."
+            )
+        grid = replace(grid, name=f"{grid.name}-kernel", weight_site=site)
+        lowering = replace(lowering, name=f"{lowering.name}-kernel", kernel_bits=weight_bits)
+    return Variant(grid, lowering, weight_bits, _OPSETS[weight_bits])

@@ -17,10 +17,11 @@ from rich.text import Text
 
 from edgegan.benchmark import Row
 from edgegan.checks.check import Check, Verdict
+from edgegan.checks.speed import Speed
 from edgegan.diagnosis.result import Diagnosis
 from edgegan.doctor import Finding
 from edgegan.latency.environment import Environment
-from edgegan.pipeline import Event
+from edgegan.progress import Event
 
 _STYLES = {
     Verdict.PASS: "green",
@@ -55,10 +56,16 @@ def print_json(value: dict[str, Any]) -> None:
 
 def print_checks(checks: tuple[Check, ...] | list[Check]) -> None:
     table = _table("check", "value", "limit", "verdict")
+    several = len({check.target for check in checks}) > 1
+    last = None
     for check in checks:
+        if several and check.target != last:
+            table.add_row(Text(check.target, "bold"))
+            last = check.target
         verdict = Text(str(check.verdict), _STYLES[check.verdict])
         limit = str(check.limit) if check.limit else ""
-        table.add_row(check.name, _number(check.value), limit, verdict)
+        name = f"  {check.name}" if several else check.name
+        table.add_row(name, _number(check.value), limit, verdict)
     out().print(table)
 
 
@@ -72,35 +79,41 @@ def print_benchmark(rows: list[Row]) -> None:
     for index, row in enumerate(rows):
         if index:
             out().print()
-        threads = f"{row.speed.threads} thread{'s' if row.speed.threads > 1 else ''}"
-        title = f"{row.bundle} on {row.target}, {threads}, batch {row.speed.batch}"
-        out().print(title, style="bold", markup=False)
-        table = _table("model", "p50 ms", "p95 ms", "p99 ms", "spread", "load ms", "peak MB")
-        for name, timing in row.speed.timings.items():
-            data = timing.as_json() | row.footprints[name].as_json()
-            p95, p99 = (
-                _number(data[tail]) if tail in data else "-" for tail in ("p95_ms", "p99_ms")
-            )
-            table.add_row(
-                name,
-                _number(data["p50_ms"]),
-                p95,
-                p99,
-                f"{data['spread']:.0%}",
-                f"{data['load_ms']:.0f}",
-                f"{data['peak_bytes'] / 1e6:.1f}",
-            )
-        out().print(table)
-        for name, ratio in (("float", row.speed.ratio), ("lowered float", row.speed.ratio_lowered)):
-            out().print(
-                f"{ratio.value:.2f}x the speed of {name} (95 %: {ratio.low:.2f} to {ratio.high:.2f})"
-            )
+        if row.speed is None:
+            title = f"{row.bundle} on {row.target}, emulated"
+            out().print(title, style="bold", markup=False)
+        else:
+            _print_timings(row, row.speed)
         if row.checks:
             out().print()
             print_checks(row.checks)
         for check in row.checks:
             if check.verdict is Verdict.INCONCLUSIVE:
                 out().print(Text(f"{check.name}: {check.detail}", "yellow"))
+
+
+def _print_timings(row: Row, speed: Speed) -> None:
+    threads = f"{speed.threads} thread{'s' if speed.threads > 1 else ''}"
+    title = f"{row.bundle} on {row.target}, {threads}, batch {speed.batch}"
+    out().print(title, style="bold", markup=False)
+    table = _table("model", "p50 ms", "p95 ms", "p99 ms", "spread", "load ms", "peak MB")
+    for name, timing in speed.timings.items():
+        data = timing.as_json() | row.footprints[name].as_json()
+        p95, p99 = (_number(data[tail]) if tail in data else "-" for tail in ("p95_ms", "p99_ms"))
+        table.add_row(
+            name,
+            _number(data["p50_ms"]),
+            p95,
+            p99,
+            f"{data['spread']:.0%}",
+            f"{data['load_ms']:.0f}",
+            f"{data['peak_bytes'] / 1e6:.1f}",
+        )
+    out().print(table)
+    for name, ratio in (("float", speed.ratio), ("lowered float", speed.ratio_lowered)):
+        out().print(
+            f"{ratio.value:.2f}x the speed of {name} (95 %: {ratio.low:.2f} to {ratio.high:.2f})"
+        )
 
 
 def print_plans(plans: list[dict[str, Any]]) -> None:
@@ -162,7 +175,7 @@ def print_doctor(here: Environment, findings: list[Finding]) -> None:
     table = _table("what", "works", "with, or why not")
     for finding in findings:
         works = Text("yes", "green") if finding.available else Text("no", "bold red")
-        table.add_row(finding.name, works, finding.detail)
+        table.add_row(finding.name, works, Text(finding.detail))
     out().print(table)
 
 
@@ -305,8 +318,10 @@ def _table(*columns: str) -> Table:
 
 
 def _number(value: float) -> str:
-    if not math.isfinite(value):
-        return "inf" if value > 0 else "nan"
+    if math.isnan(value):
+        return "-"
+    if math.isinf(value):
+        return "inf"
     if value == int(value) and abs(value) < 1e6:
         return str(int(value))
     return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from edgegan.latency.environment import environment
-from edgegan.targets import find_target
+from edgegan.targets import why_inexact
 
-EXACT = bool(set(find_target("ort-x86").exact_cpu_flags) & set(environment().flags))
+EXACT = not why_inexact(8, environment().flags)
 
 requires_exact_cpu = pytest.mark.skipif(
     not EXACT, reason="this CPU has no VNNI: its 8-bit products saturate, so bit parity is not owed"

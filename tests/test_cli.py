@@ -31,7 +31,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = edgegan("export", str(recipe), "-o", str(folder / "bundle"), "--json", "-q")
     assert result.returncode == 0, result.stderr
     document = json.loads(result.stdout)
-    assert document["schema"] == "edgegan.report/1"
+    assert document["schema"] == "edgegan.report/2"
     assert document["verdict"] in ("pass", "inconclusive")
     assert result.stderr.strip().startswith("PASS")
     return folder / "bundle"

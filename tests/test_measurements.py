@@ -10,6 +10,7 @@ import pytest
 
 from edgegan.checks.check import Check, Limit, Verdict
 from edgegan.checks.speed import Speed
+from edgegan.devices import Device
 from edgegan.latency.confidence import ratio_estimate
 from edgegan.latency.measure import Timing
 from edgegan.latency.memory import Footprint
@@ -37,6 +38,11 @@ class MadeUpRuntime:
         return {}
 
 
+class MadeUpDevice(Device):
+    def runtime(self) -> Any:
+        return MadeUpRuntime()
+
+
 @pytest.fixture
 def models(tmp_path: Path) -> dict[str, Path]:
     paths = {name: tmp_path / f"{name}.onnx" for name in ("quantized", "float", "lowered")}
@@ -58,8 +64,8 @@ def subject(models: dict[str, Path], quantized: Any, footprint: Footprint | None
         threads=1,
         batch=1,
     )
-    target, runtime = find_target("ort-x86"), MadeUpRuntime()
-    return Subject(target, (), models, runtime, speed, footprint or Footprint((1.0,), (1,)))
+    device = MadeUpDevice(find_target("ort-x86"))
+    return Subject(device, (), models, speed, footprint or Footprint((1.0,), (1,)))
 
 
 def judge(name: str, on: Subject, limit: Limit) -> Check:
@@ -125,6 +131,19 @@ def test_deterministic_values_have_no_interval(models: dict[str, Path]) -> None:
         assert (check.value, check.interval, check.verdict) == (value, None, Verdict.PASS)
         assert judge(name, on, Limit(min=value * 1.001)).verdict is Verdict.FAIL
     assert judge("size.ratio", on, Limit(max=1)).detail == "250 of 1000 bytes"
+
+
+def test_instructions_are_counted_on_emulated_cores_alone(models: dict[str, Path]) -> None:
+    check = judge("cost.ratio", subject(models, np.ones(10)), Limit(min=2))
+    assert check.verdict is Verdict.INCONCLUSIVE
+    assert "on emulated cores only" in check.detail
+    nowhere = Subject(
+        Device(find_target("ort-arm64")), (), models, None, None, "no emulator: set up"
+    )
+    for name in ("cost.instructions", "cost.ratio", "int8.mac_share"):
+        check = judge(name, nowhere, Limit(min=2))
+        assert (check.verdict, check.detail) == (Verdict.INCONCLUSIVE, "no emulator: set up")
+    assert judge("size.bytes", nowhere, Limit(max=250)).verdict is Verdict.PASS
 
 
 def test_what_lacks_data_is_never_judged() -> None:

@@ -14,11 +14,15 @@ from edgegan.bundle import damaged_files, open_bundle
 from edgegan.cache import StageCache
 from edgegan.checks.check import Verdict
 from edgegan.errors import EdgeganError, ModelError, OutputExistsError, UnavailableError
-from edgegan.pipeline import Event, ExportResult, export, plan
+from edgegan.pipeline import ExportResult, export, plan
+from edgegan.progress import Event
 from edgegan.recipe import load_recipe
 from tests.models import write_own_generator
 
-STAGES = ["captured", "lowered", "calibrated", "emitted", "parity", "diagnosis", "latency"]
+STAGES = [
+    "captured", "lowered", "calibrated", "emitted", "golden", "quality", "diagnosis", "execution",
+    "parity", "latency",
+]  # fmt: skip
 
 
 def run(
@@ -52,7 +56,7 @@ def test_the_bundle_is_whole(exported: tuple[Path, Path, ExportResult]) -> None:
         "golden/outputs.npz", "recipe.resolved.yaml", "report.json", "report.html", "LICENSE",
     }  # fmt: skip
     assert bundle.manifest.output_shape == (1, 8, 8)
-    golden = bundle.golden("outputs")
+    golden = bundle.golden("golden/outputs.npz")
     assert golden["image"].shape == (16, 1, 8, 8)
     error = np.abs(golden["image"] - golden["image_float"])
     assert 0.0 < error.mean() < 0.03
@@ -63,9 +67,9 @@ def test_the_bundle_is_whole(exported: tuple[Path, Path, ExportResult]) -> None:
 def test_the_report(exported: tuple[Path, Path, ExportResult]) -> None:
     folder, _, result = exported
     report = json.loads((folder / "bundle" / "report.json").read_text())
-    assert report["schema"] == "edgegan.report/1"
+    assert report["schema"] == "edgegan.report/2"
     checks = {check["name"]: check for check in report["checks"]}
-    assert {"parity.max_lsb", "parity.psnr_db", "latency.ratio", "latency.ratio_lowered",
+    assert {"parity.max_lsb", "psnr_db", "latency.ratio", "latency.ratio_lowered",
             "size.ratio", "int8.mac_share", "lowering.relative_error"} <= set(checks)  # fmt: skip
     assert checks["int8.mac_share"]["value"] == 1.0
     assert checks["parity.max_lsb"]["verdict"] in ("pass", "inconclusive")
@@ -87,7 +91,7 @@ def test_only_what_depends_on_a_change_is_made_again(
 ) -> None:
     folder, recipe, _ = exported
     _, cached = run(recipe, folder / "w4", folder / "cache", "quantization.weight_bits=4")
-    assert cached == dict(zip(STAGES, [True, True, *[False] * 5], strict=True))
+    assert cached == dict(zip(STAGES, [True, True, *[False] * 8], strict=True))
     sizes = [(folder / name / "model.onnx").stat().st_size for name in ("bundle", "w4")]
     assert sizes[1] < sizes[0]
 
@@ -176,7 +180,7 @@ def test_without_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> None:
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
 
-    monkeypatch.setattr("edgegan.pipeline.importlib.import_module", missing)
+    monkeypatch.setattr("edgegan.stage_runner.importlib.import_module", missing)
     with pytest.raises(UnavailableError, match=r"edgegan\[export\]"):
         run(recipe, tmp_path / "b", tmp_path / "cache")
 
@@ -192,7 +196,7 @@ def test_the_plan_is_what_happens(exported: tuple[Path, Path, ExportResult]) -> 
     _, recipe, result = exported
     loaded, folder = load_recipe(str(recipe))
     (planned,) = plan(loaded, folder)
-    execution = result.report["targets"]["ort-x86"]["execution"]
+    execution = result.report["targets"]["ort-x86"]["devices"]["ort-x86"]["execution"]
     assert len(planned["layers"]) == len(execution["layers"])
     assert [layer["precision"] for layer in planned["layers"]] == ["int8"] * 3
     assert [island["operator"] for island in planned["islands"]] == ["tanh"]

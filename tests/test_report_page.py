@@ -57,7 +57,7 @@ def test_the_page_stands_alone(bundle: Path) -> None:
     report = json.loads((bundle / "report.json").read_text())
     for check in report["checks"]:
         assert check["name"] in text
-    for layer in report["targets"]["ort-x86"]["execution"]["layers"]:
+    for layer in report["targets"]["ort-x86"]["devices"]["ort-x86"]["execution"]["layers"]:
         assert layer["layer"] in text
 
 
@@ -66,7 +66,7 @@ def test_names_from_users_are_escaped(bundle: Path) -> None:
     evil = '<script>alert("x")</script>'
     report["name"] = evil
     data = report["targets"]["ort-x86"]
-    data["execution"]["layers"][0]["layer"] = evil
+    data["devices"]["ort-x86"]["execution"]["layers"][0]["layer"] = evil
     data["diagnosis"]["tensors"][0]["layer"] = evil
     data["diagnosis"]["weights"][0]["name"] = evil
     images = np.zeros((2, 1, 4, 4), np.float32)

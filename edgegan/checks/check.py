@@ -64,7 +64,7 @@ class Check:
     Attributes:
         name: e.g. ``parity.max_lsb``.
         target: which target it was measured on.
-        value: the measured number.
+        value: the measured number; NaN where nothing could measure it.
         limit: what it was held against, if anything.
         verdict: the result.
         detail: how it was measured (samples, seed, feature network), or why it is inconclusive.
@@ -80,11 +80,12 @@ class Check:
     interval: tuple[float, float] | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Infinite values become null: JSON has no infinity."""
+        """Infinite values become null, as JSON has no infinity; so do those that nothing measured."""
         result: dict[str, Any] = {
             "name": self.name,
             "target": self.target,
             "value": self.value if math.isfinite(self.value) else None,
+            "measured": not math.isnan(self.value),
             "limit": self.limit.model_dump(exclude_none=True) if self.limit else None,
             "verdict": str(self.verdict),
             "detail": self.detail,

@@ -1,30 +1,29 @@
-"""qFID and FID of the engine's images, on the same latents as the float model's."""
+"""PSNR, qFID and FID of the engine's images, on the same inputs as the float model's."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgegan.metrics.features import FeatureNetwork
 from edgegan.metrics.fid import frechet_distance
+from edgegan.metrics.psnr import psnr_of_error
 from edgegan.metrics.statistics import MomentAccumulator
-from edgegan.runtimes.base import Engine, Runtime, first_output
+from edgegan.runtimes.base import Engine, first_output
 
 _BATCH = 50
 
 
 @dataclass(frozen=True)
-class Quality:
-    """Distances of generated images.
+class Distances:
+    """Distances between sets of generated images.
 
     Attributes:
-        qfid: between the float model's and the engine's images for the same latents.
+        qfid: between the float model's and the engine's images for the same inputs.
         fid_float, fid_quantized: of each to the real images' statistics; None without them.
-        samples: per set.
         features: name of the feature network.
         reference: which real images, e.g. ``train (60000 images)``.
     """
@@ -32,49 +31,70 @@ class Quality:
     qfid: float
     fid_float: float | None
     fid_quantized: float | None
-    samples: int
     features: str
     reference: str
 
 
+@dataclass(frozen=True)
+class Quality:
+    """How the engine's images compare with the float model's.
+
+    Attributes:
+        samples: per set.
+        psnr_db: over the value range; infinite when equal.
+        distances: None without a feature network.
+    """
+
+    samples: int
+    psnr_db: float
+    distances: Distances | None
+
+
 def measure_quality(
-    model: Path,
-    reference: Path,
+    engine: Engine,
+    float_engine: Engine,
     inputs: dict[str, NDArray[np.float32]],
-    network: FeatureNetwork,
-    runtime: Runtime,
+    value_range: tuple[float, float],
+    network: FeatureNetwork | None,
     report: Callable[[int], None] = lambda samples: None,
 ) -> Quality:
     """Generate with the engine and with the original float model, and compare.
 
     Args:
-        model, reference: ONNX files.
+        engine, float_engine: give the image first.
         inputs: float32 ``[N, ...]`` by input name.
+        value_range: of the images.
         network: feature network; its shipped train statistics are the real images.
     """
-    quantized = MomentAccumulator(network.spec.dimensions)
-    original = MomentAccumulator(network.spec.dimensions)
-    engine, float_engine = runtime.load(model), runtime.load(reference)
+    sets = None if network is None else [MomentAccumulator(network.spec.dimensions) for _ in "qf"]
+    squares, pixels, count = 0.0, 0, 0
     for batch in _batches(inputs):
-        quantized.add(_features(engine, batch, network))
-        original.add(_features(float_engine, batch, network))
-        report(quantized.count)
+        image, original = first_output(engine.run(batch)), first_output(float_engine.run(batch))
+        squares += float(np.square(image.astype(np.float64) - original).sum())
+        pixels += image.size
+        count += len(image)
+        if network is not None and sets is not None:
+            sets[0].add(network.extract(image))
+            sets[1].add(network.extract(original))
+        report(count)
+    psnr = psnr_of_error(squares / pixels, value_range)
+    if network is None or sets is None:
+        return Quality(count, psnr, None)
+    return Quality(count, psnr, _distances(network, *sets))
+
+
+def _distances(
+    network: FeatureNetwork, quantized: MomentAccumulator, original: MomentAccumulator
+) -> Distances:
     real = network.reference("train")
     q, f = quantized.statistics(), original.statistics()
-    return Quality(
+    return Distances(
         qfid=frechet_distance(f, q),
         fid_float=frechet_distance(f, real) if real else None,
         fid_quantized=frechet_distance(q, real) if real else None,
-        samples=q.count,
         features=network.name,
         reference=f"train ({real.count} images)" if real else "",
     )
-
-
-def _features(
-    engine: Engine, batch: dict[str, NDArray[np.float32]], network: FeatureNetwork
-) -> NDArray[np.float32]:
-    return network.extract(first_output(engine.run(batch)))
 
 
 def _batches(inputs: dict[str, NDArray[np.float32]]) -> Iterator[dict[str, NDArray[np.float32]]]:

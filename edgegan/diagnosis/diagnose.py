@@ -20,7 +20,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from edgegan.bundle import Bundle
+from edgegan.bundle import Bundle, first_executable
 from edgegan.diagnosis.result import Diagnosis, TensorDiagnosis, WeightDiagnosis
 from edgegan.diagnosis.surgery import (
     GridQuantizer,
@@ -94,18 +94,15 @@ def diagnose_bundle(bundle: Bundle, samples: int) -> Diagnosis:
     manifest = bundle.manifest
     seed = manifest.golden_seed
     if any(spec.data for spec in manifest.inputs):
-        inputs: dict[str, NDArray[Any]] = dict(bundle.golden("inputs"))
+        inputs: dict[str, NDArray[Any]] = dict(bundle.golden(manifest.golden_inputs))
     else:
         inputs = {
             i.name: latents.sample(i.law, i.shape, samples, seed, i.name) for i in manifest.inputs
         }
-    entry = manifest.targets[0]
-    lowered = manifest.references.get("lowered")
-    if lowered is None:
-        raise BundleError(f"{bundle.folder}: the manifest names no reference 'lowered'.")
+    entry = first_executable(bundle)
     return diagnose(
         bundle.path(entry.model),
-        bundle.path(lowered),
+        bundle.path(entry.lowered),
         inputs,
         manifest.output.value_range,
         runtime_for(find_target(entry.name)),

@@ -23,6 +23,8 @@ from edgegan.emit.passes import (
     NameNodes,
     NameTensors,
 )
+from edgegan.emit.phases import EXPAND, ExpandKernels
+from edgegan.lowering.expand_phases import EXPAND_PHASES
 from edgegan.lowering.graph import is_call, is_parameter
 from edgegan.lowering.hoist_activation import MOVEMENT
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE, NO_AXIS
@@ -44,6 +46,11 @@ def _to_qdq(  # type: ignore[no-untyped-def]
         return op.DequantizeLinear(op.QuantizeLinear(x, scale, zero), scale, zero)
     quantized: Any = op.QuantizeLinear(x, scale, zero, axis=axis)
     return op.DequantizeLinear(quantized, scale, zero, axis=axis)
+
+
+def _to_expansion(kernel, rows, columns):  # type: ignore[no-untyped-def]
+    """The expansion of a kernel, as a placeholder that ``ExpandKernels`` replaces."""
+    return EXPAND(kernel, rows, columns)
 
 
 def export_onnx(
@@ -84,13 +91,14 @@ def export_onnx(
             opset_version=opset,
             verbose=False,
             optimize=True,
-            custom_translation_table={FAKE_QUANTIZE: _to_qdq},
+            custom_translation_table={FAKE_QUANTIZE: _to_qdq, EXPAND_PHASES: _to_expansion},
         )
     assert result is not None
     model = result.model
     names = {n.name: n.meta.get("custom", {}).get(NODE, "") for n in program.graph.nodes}
     sequence = ir.passes.Sequential(
         IntegerWeights(widths),
+        ExpandKernels(),
         FoldZeroPad(),
         MergeSlices(),
         NameTensors(names, input_names, output_name),

@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from edgegan.quantization.grid import IntegerGrid, quantize
 
-_STORAGE = {4: (ir.DataType.INT4, ml_dtypes.int4)}
+_STORAGE = {
+    2: (ir.DataType.INT2, ml_dtypes.int2),
+    4: (ir.DataType.INT4, ml_dtypes.int4),
+}
 """Types that hold fewer than 8 bits; the runtime casts them to int8 once, at load."""
 
 
@@ -66,7 +69,7 @@ class IntegerWeights(ir.passes.InPlacePass):
         bits: int,
     ) -> ir.Value:
         dtype, numpy_dtype = _STORAGE.get(bits, (ir.DataType.INT8, np.int8))
-        if bits == 8 and integers.max(initial=0) > 127:
+        if integers.max(initial=0) > 127:
             dtype, numpy_dtype = ir.DataType.UINT8, np.uint8
         key = f"{name}_integers"
         tensor = ir.Tensor(integers.astype(numpy_dtype), dtype=dtype, name=key)
@@ -74,7 +77,7 @@ class IntegerWeights(ir.passes.InPlacePass):
             name=key, const_value=tensor, shape=ir.Shape(integers.shape), type=ir.TensorType(dtype)
         )
         graph.initializers[key] = value
-        if bits == 8:
+        if bits not in _STORAGE:
             return value
         cast = ir.node("Cast", [value], attributes={"to": int(ir.DataType.INT8)})
         cast.outputs[0].name = f"{name}_int8"

@@ -9,7 +9,9 @@ without them makes it execute instructions that are not there.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
 
 from edgegan.errors import UsageError
 
@@ -55,6 +57,20 @@ CORES: dict[str, Core] = {
              "saturate in 16-bit sums"),
     )
 }  # fmt: skip
+
+
+AARCH64_CORES = tuple(core.name for core in CORES.values() if core.architecture == "aarch64")
+"""Those that stand for ARM64 devices."""
+
+
+def _known(value: str) -> str:
+    if value not in AARCH64_CORES:
+        raise ValueError(f"unknown core; known cores: {', '.join(AARCH64_CORES)}")
+    return value
+
+
+CoreName = Annotated[str, AfterValidator(_known)]
+"""An aarch64 core, in recipes and gates."""
 
 
 def find_core(name: str) -> Core:

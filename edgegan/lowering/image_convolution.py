@@ -44,7 +44,8 @@ class PackImageConvolution:
             form = choose_form(layer.weight.shape, layer.height, layer.width, 1, profile)
             if form == Form(False, (1, 1)):
                 continue
-            node.replace_all_uses_with(emit_phase_convolution(graph, node, layer, form))
+            output = emit_phase_convolution(graph, node, layer, form, profile)
+            node.replace_all_uses_with(output)
             done.append(Rewrite(self.name, path_of(node), str(form)))
         tidy(graph)
         return done

@@ -15,6 +15,7 @@ from edgegan.lowering.fold_constants import FoldConstants
 from edgegan.lowering.graph import annotate_shapes
 from edgegan.lowering.hoist_activation import HoistActivation
 from edgegan.lowering.image_convolution import PackImageConvolution
+from edgegan.lowering.linear_convolution import LinearAsConvolution
 from edgegan.lowering.merge_movement import MergeMovement
 from edgegan.lowering.rewrite import LoweringPass, Rewrite, check_absent
 from edgegan.lowering.transposed_convolution import LowerTransposedConvolution
@@ -25,6 +26,7 @@ PASSES: tuple[LoweringPass, ...] = (
     FoldConstants(),
     Canonicalize(),
     FoldBatchNorm(),
+    LinearAsConvolution(),
     PackImageConvolution(),
     LowerTransposedConvolution(),
     LowerUpsampleConvolution(),

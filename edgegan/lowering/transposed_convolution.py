@@ -74,7 +74,7 @@ def _lower(graph: fx.GraphModule, node: fx.Node, profile: LoweringProfile) -> tu
     layout = grouped.transpose(1, 2).reshape(channels, inputs // groups, *weight.shape[2:])
     layer = PhaseLayer(source, layout, bias, height, width, groups)
     form = choose_form(layer.weight.shape, height, width, layer.groups, profile)
-    return emit_phase_convolution(graph, node, layer, form), str(form)
+    return emit_phase_convolution(graph, node, layer, form, profile), str(form)
 
 
 def _emit_pointwise(

@@ -77,4 +77,4 @@ def _lower(
     )
     layer = PhaseLayer(source, weight, bias, height, width, argument(node, 6, 1))
     form = choose_form(layer.weight.shape, height, width, layer.groups, profile)
-    return emit_phase_convolution(graph, node, layer, form), str(form)
+    return emit_phase_convolution(graph, node, layer, form, profile), str(form)

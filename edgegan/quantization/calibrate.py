@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import fx
 
 from edgegan.errors import ModelError
+from edgegan.lowering.expand_phases import stored_weight
 from edgegan.lowering.graph import is_call, is_parameter, read_parameter
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE
 from edgegan.quantization.grid import affine_parameters, symmetric_scales
@@ -143,6 +144,9 @@ def _activation(
         low, high = known[index] or (low, high)
     if quantizer.limit is not None and calibration.clip_saturated:
         low, high = max(low, -quantizer.limit), min(high, quantizer.limit)
+    if quantizer.grid.signed:
+        reach = symmetric_scales(np.array(low), np.array(high), quantizer.grid)
+        return QuantizationParameters(reach, np.zeros((), np.int64))
     scale, zero_point = affine_parameters(low, high, quantizer.grid)
     return QuantizationParameters(np.asarray(scale), np.asarray(zero_point, np.int64))
 
@@ -169,17 +173,18 @@ def _limit_biases(
     """
     widened: dict[str, QuantizationParameters] = {}
     for node in placed.graph.graph.nodes:
-        if not (is_call(node, *LAYERS) and is_call(node.args[1], FAKE_QUANTIZE)):
+        if not is_call(node, *LAYERS) or not is_call(stored_weight(node.args[1]), FAKE_QUANTIZE):
             continue
         bias = node.args[2] if len(node.args) > 2 else None
         if bias is None:
             continue
-        name = node.args[1].meta["quantizer"]
+        name = stored_weight(node.args[1]).meta["quantizer"]
         input_scale = float(parameters[_quantizer_of(node.args[0])].scale)
         weight = widened.get(name, parameters[name])
         reach = np.abs(read_parameter(placed.graph, bias).double().numpy())
         floor = (reach / (input_scale * BIAS_LIMIT)).astype(np.float32)
-        floor = floor if weight.scale.ndim else floor.max()
+        phases = floor.reshape(-1, weight.scale.size) if weight.scale.ndim else floor
+        floor = phases.max(0)
         if (weight.scale < floor).any():
             scale = np.maximum(weight.scale, floor)
             widened[name] = QuantizationParameters(scale, weight.zero_point)

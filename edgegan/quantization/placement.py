@@ -19,6 +19,7 @@ import torch
 from torch import fx, nn
 
 from edgegan.errors import RecipeError
+from edgegan.lowering.expand_phases import stored_weight
 from edgegan.lowering.graph import (
     argument,
     is_call,
@@ -93,7 +94,7 @@ def place(
     Args:
         graph: lowered, shapes annotated.
         grid: the target's.
-        weight_bits: of every quantized weight.
+        weight_bits: what every quantized weight is stored in.
         per_channel: one scale an output channel, else one a weight.
         keep_float: shell patterns of module paths whose layers stay float.
 
@@ -113,8 +114,8 @@ class _Placement:
         keep_float: Sequence[str],
     ) -> None:
         self.graph = graph
-        self.activation_grid = IntegerGrid(8, grid.activation_signed)
-        self.weight_grid = IntegerGrid(weight_bits, True, 0 if per_channel else None)
+        self.activation_grid = IntegerGrid(8, grid.signed)
+        self.weight_grid = IntegerGrid(grid.width(weight_bits), True, 0 if per_channel else None)
         self.keep_float = keep_float
         self.quantizers: dict[str, Quantizer] = {}
         self.group: dict[fx.Node, fx.Node] = {}
@@ -163,7 +164,8 @@ class _Placement:
     def _is_integer(self, node: fx.Node) -> bool:
         if is_call(node, *LAYERS):
             is_matrix = is_call(node, aten.linear.default) and len(shape_of(node)) != 2
-            return is_parameter(node.args[1]) and not is_matrix
+            weight: fx.Node = node.args[1]  # type: ignore[assignment]
+            return is_parameter(stored_weight(weight)) and not is_matrix
         if is_call(node, *JOINS):
             return len(_activations(node)) == 2 and not node.kwargs
         if is_call(node, aten.cat.default):
@@ -209,7 +211,8 @@ class _Placement:
         node.meta.update(val=root.meta["val"], path=path_of(root), quantizer=name)
 
     def _quantize_weight(self, layer: fx.Node, done: dict[str, fx.Node]) -> None:
-        weight: fx.Node = layer.args[1]  # type: ignore[assignment]
+        used: fx.Node = layer.args[1]  # type: ignore[assignment]
+        weight = stored_weight(used)
         key = str(weight.target)
         if key not in done:
             value = read_parameter(self.graph, weight)
@@ -226,7 +229,10 @@ class _Placement:
                 )
             node.meta.update(val=weight.meta["val"], path=path_of(layer), quantizer=name)
             done[key] = node
-        layer.args = (layer.args[0], done[key], *layer.args[2:])
+        if used is weight:
+            layer.args = (layer.args[0], done[key], *layer.args[2:])
+        else:
+            used.args = (done[key], *used.args[1:])
 
     def _parameters(self, name: str, scale: torch.Tensor) -> tuple[fx.Node, fx.Node]:
         holder = nn.Module()

@@ -90,8 +90,7 @@ def _properties(row: Row, here: Environment) -> Mapping[str, object]:
         "system": here.system,
         "python": here.python,
         **here.packages,
-        "threads": row.speed.threads,
-        "batch": row.speed.batch,
+        **({} if row.speed is None else {"threads": row.speed.threads, "batch": row.speed.batch}),
     }
 
 

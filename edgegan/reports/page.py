@@ -47,22 +47,74 @@ def render(report: dict[str, Any], samples: Samples, license_text: str) -> str:
         lstrip_blocks=True,
     )
     environment.filters["number"] = _number
-    checks = {check["name"]: check for check in report["checks"]}
-    target, data = next(iter(report["targets"].items()))
+    first, *_ = report["targets"].values()
+    checks = _of_first_target(report)
     return environment.get_template("page.html.jinja").render(
         report=report,
         verdict=_verdict(report["checks"]),
         checks=checks,
-        target=target,
-        data=data,
+        groups=_groups(report["checks"]),
+        variants=_variants(report["targets"]),
+        executions=_executions(report["targets"]),
+        latency=_note(first),
         samples=_pictures(samples),
         gain=int(DIFFERENCE_GAIN),
-        tensors=[t | {"picture": _histogram(t)} for t in data["diagnosis"]["tensors"]],
-        weights=[
-            w | {"picture": Markup(states_svg(w["states"]))} for w in data["diagnosis"]["weights"]
-        ],
         license_text=license_text,
     )
+
+
+def _of_first_target(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Checks of the recipe's first target by name, for the summary."""
+    name, *_ = report["targets"]
+    of_it = [c for c in report["checks"] if c["target"].partition("@")[0] == name]
+    return {check["name"]: check for check in of_it}
+
+
+def _groups(checks: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Checks by target and device, in order."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for check in checks:
+        groups.setdefault(check["target"], []).append(check)
+    return groups
+
+
+def _variants(targets: dict[str, Any]) -> list[dict[str, Any]]:
+    """What targets of one grid share, once: names, rewrites, tensors and weights with pictures."""
+    variants: dict[str, dict[str, Any]] = {}
+    for name, data in targets.items():
+        if data["grid"] in variants:
+            variants[data["grid"]]["targets"].append(name)
+            continue
+        diagnosis = data["diagnosis"]
+        variants[data["grid"]] = {
+            "grid": data["grid"],
+            "targets": [name],
+            "rewrites": data["rewrites"],
+            "tensors": [t | {"picture": _histogram(t)} for t in diagnosis["tensors"]],
+            "weights": [
+                w | {"picture": Markup(states_svg(w["states"]))} for w in diagnosis["weights"]
+            ],
+        }
+    return list(variants.values())
+
+
+def _executions(targets: dict[str, Any]) -> list[dict[str, Any]]:
+    """How layers run, once for all devices that run them alike."""
+    executions: list[dict[str, Any]] = []
+    for data in targets.values():
+        for label, device in data["devices"].items():
+            same = next((e for e in executions if e["execution"] == device["execution"]), None)
+            if same is None:
+                same = {"execution": device["execution"], "devices": [], "kept": data["kept_float"]}
+                executions.append(same)
+            same["devices"].append(label)
+    return executions
+
+
+def _note(target: dict[str, Any]) -> str:
+    """How latency was measured, or nothing where it was not."""
+    notes = [d["latency"]["note"] for d in target["devices"].values() if d["latency"]]
+    return notes[0] if notes else ""
 
 
 def _histogram(tensor: dict[str, Any]) -> Markup:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from edgegan.checks.check import Check, Limit, Verdict, judge, judge_estimate
+from edgegan.checks.check import Check, Verdict, judge, judge_estimate
 from edgegan.checks.speed import FLOAT, QUANTIZED
+from edgegan.devices import Device
 from edgegan.latency.confidence import Estimate
 from edgegan.latency.environment import environment, package_versions
 from edgegan.results import TargetResults
+from edgegan.targets import why_inexact
 
-SCHEMA = "edgegan.report/1"
+SCHEMA = "edgegan.report/2"
 
 
 def collect_checks(results: TargetResults) -> list[Check]:
@@ -27,96 +29,127 @@ def make_report(
         "schema": SCHEMA,
         "name": name,
         "checks": [check.as_json() for check in checks],
-        "targets": {
-            result.target.name: {
-                "rewrites": result.read("lowered", "lowering.json")["rewrites"],
-                "execution": result.read("emitted", "execution.json"),
-                "parity": {
-                    key: value if not isinstance(value, float) or math.isfinite(value) else None
-                    for key, value in result.read("parity", "parity.json").items()
-                },
-                "latency": result.read("latency", "latency.json"),
-                "diagnosis": result.read("diagnosis", "diagnosis.json"),
-            }
-            for result in results
-        },
+        "targets": {result.target.name: _target(result) for result in results},
         "environment": environment().as_json() | {"packages": package_versions(*packages)},
+    }
+
+
+def _target(result: TargetResults) -> dict[str, Any]:
+    variant = result.variant
+    return {
+        "grid": variant.variant.grid.name,
+        "rewrites": variant.read("lowered", "lowering")["rewrites"],
+        "kept_float": variant.read("emitted")["kept_float"],
+        "diagnosis": variant.read("diagnosis"),
+        "unavailable": result.unavailable,
+        "devices": {
+            device.label: {
+                stage: result.read(stage, device)
+                for stage in ("execution", "parity", "latency", "cost")
+            }
+            for device in result.devices
+        },
     }
 
 
 class _Checks:
     def __init__(self, results: TargetResults) -> None:
         self.results = results
-        self.gates = results.resolved.recipe.checks.gates
+        self.limits = results.variant.resolved.recipe.checks
         self.target = results.target
+        self.checks: list[Check] = []
 
     def collect(self) -> list[Check]:
         """Every value with its limit and verdict."""
-        lowering = self.results.read("lowered", "lowering.json")
-        parity = self.results.read("parity", "parity.json")
-        latency = self.results.read("latency", "latency.json")
-        execution = self.results.read("emitted", "execution.json")
-        sizes = {name: path.stat().st_size for name, path in self.results.models().items()}
-        checks = [
-            self._check("lowering.relative_error", lowering["relative_error"], "float32, batch 3"),
-            self._parity_check(parity),
-            self._check("parity.psnr_db", parity["psnr_db"], f"{parity['samples']} latents"),
-        ]
-        if "quality" in self.results.folders:
-            quality = self.results.read("quality", "quality.json")
-            how = f"{quality['features']}, {quality['samples']} samples, seed {quality['seed']}"
-            real = f"{how}, against {quality['reference']}"
-            checks.append(self._check("qfid", quality["qfid"], how))
-            if quality["fid_float"] is not None:
-                checks += [
-                    self._check("fid.float", quality["fid_float"], real),
-                    self._check("fid.quantized", quality["fid_quantized"], real),
-                ]
-        checks += [
-            self._noisy_check("latency.ratio", Estimate(**latency["ratio"]), latency["note"]),
-            self._noisy_check(
-                "latency.ratio_lowered", Estimate(**latency["ratio_lowered"]), latency["note"]
-            ),
-            self._check(
-                "size.ratio",
-                sizes[QUANTIZED] / sizes[FLOAT],
-                f"{sizes[QUANTIZED]} of {sizes[FLOAT]} bytes",
-            ),
-            self._check("int8.mac_share", execution["int8_mac_share"], "optimized graph"),
-        ]
-        return checks
+        name, variant = self.target.name, self.results.variant
+        lowering = variant.read("lowered", "lowering")
+        error = lowering["relative_error"]
+        self._add(name, "lowering.relative_error", error, "float32, batch 3")
+        self._quality(variant.read("quality"))
+        sizes = {name: path.stat().st_size for name, path in variant.models().items()}
+        bytes_of = f"{sizes[QUANTIZED]} of {sizes[FLOAT]} bytes"
+        self._add(name, "size.ratio", sizes[QUANTIZED] / sizes[FLOAT], bytes_of)
+        for device in self.results.devices:
+            self._device(device)
+        if not self.results.devices:
+            self._unavailable(name, "parity.max_lsb")
+        return self.checks
 
-    def _limit(self, name: str) -> Limit | None:
-        return self.gates.get(name)
+    def _quality(self, quality: dict[str, Any]) -> None:
+        name, distances = self.target.name, quality["distances"]
+        how = f"{quality['samples']} samples, seed {quality['seed']}, {quality['executed_by']}"
+        psnr = math.inf if quality["psnr_db"] is None else quality["psnr_db"]
+        self._add(name, "psnr_db", psnr, how)
+        if distances is None:
+            return
+        how = f"{distances['features']}, {how}"
+        self._add(name, "qfid", distances["qfid"], how)
+        if distances["fid_float"] is not None:
+            real = f"{how}, against {distances['reference']}"
+            self._add(name, "fid.float", distances["fid_float"], real)
+            self._add(name, "fid.quantized", distances["fid_quantized"], real)
 
-    def _check(self, name: str, value: float, detail: str) -> Check:
-        limit = self._limit(name)
-        return Check(name, self.target.name, value, limit, judge(value, limit), detail)
+    def _device(self, device: Device) -> None:
+        parity, execution = (self.results.read(s, device) for s in ("parity", "execution"))
+        assert parity is not None and execution is not None, "every device has both"
+        self._parity(device, parity)
+        share = execution["int8_mac_share"]
+        self._add(device.label, "int8.mac_share", share, "optimized graph")
+        latency, cost = (self.results.read(s, device) for s in ("latency", "cost"))
+        if latency is not None:
+            for name in ("ratio", "ratio_lowered"):
+                estimate = Estimate(**latency[name])
+                self._add_noisy(device.label, f"latency.{name}", estimate, latency["note"])
+        if cost is not None:
+            quantized = cost[QUANTIZED]
+            how = "guest instructions of one warm inference, batch 1"
+            dot = f"{how}; {quantized['dot']} dot products"
+            self._add(device.label, "cost.instructions", quantized["instructions"], dot)
+            self._add(device.label, "cost.ratio", cost["ratio"], f"original float / int8; {how}")
 
-    def _noisy_check(self, name: str, estimate: Estimate, detail: str) -> Check:
-        limit = self._limit(name)
+    def _parity(self, device: Device, parity: dict[str, Any]) -> None:
+        """Bit parity is owed where the CPU adds exactly; elsewhere the reason is given."""
+        variant = self.results.variant.variant
+        how = f"{parity['samples']} inputs, {len(parity['tensors'])} quantized tensors"
+        where = f"; first difference at {parity['first_difference']}" if parity["max_lsb"] else ""
+        reason = ""
+        if device.core is None:
+            width = variant.grid.width(variant.weight_bits)
+            reason = why_inexact(width, environment().flags)
+        values = {"parity.max_lsb": parity["max_lsb"]}
+        if parity["islands"]:
+            how += f", {len(parity['islands'])} of them behind float operators"
+            values["parity.integer_lsb"] = parity["integer_lsb"]
+            values["parity.end_to_end_lsb"] = parity["end_to_end_lsb"]
+        for name, value in values.items():
+            if not parity["tapped_as_shipped"]:
+                self._add_failed(device.label, name, _NOT_AS_SHIPPED)
+            else:
+                self._add(device.label, name, value, how + where, reason)
+
+    def _add(self, where: str, name: str, value: float, detail: str, excuse: str = "") -> None:
+        limit = self.limits.gate(where, name)
+        verdict = judge(value, limit)
+        if verdict is Verdict.FAIL and excuse:
+            verdict, detail = Verdict.INCONCLUSIVE, f"{detail}; {excuse}"
+        self.checks.append(Check(name, where, value, limit, verdict, detail))
+
+    def _add_noisy(self, where: str, name: str, estimate: Estimate, detail: str) -> None:
+        limit = self.limits.gate(where, name)
         verdict = judge_estimate(estimate, limit)
         interval = (estimate.low, estimate.high)
-        return Check(name, self.target.name, estimate.value, limit, verdict, detail, interval)
+        self.checks.append(Check(name, where, estimate.value, limit, verdict, detail, interval))
 
-    def _parity_check(self, parity: dict[str, Any]) -> Check:
-        """Bit parity is owed where the CPU has the proven instructions; elsewhere the reason is given."""
-        detail = f"{parity['samples']} latents, {len(parity['tensors'])} quantized tensors"
-        check = self._check("parity.max_lsb", parity["max_lsb"], detail)
-        if not parity["tapped_as_shipped"]:
-            reason = (
-                "the tapped engine does not run as the shipped one, so its tensors prove nothing"
-            )
-            return Check(check.name, check.target, math.inf, check.limit, Verdict.FAIL, reason)
-        if check.verdict is not Verdict.FAIL:
-            return check
-        detail = f"{detail}; first difference at {parity['first_difference']}"
-        flags = self.target.exact_cpu_flags
-        if set(flags) & set(environment().flags):
-            return Check(*_head(check), Verdict.FAIL, detail)
-        reason = f"{detail}; this CPU has no {' or '.join(flags)}: its 8-bit products saturate"
-        return Check(*_head(check), Verdict.INCONCLUSIVE, reason)
+    def _add_failed(self, where: str, name: str, reason: str) -> None:
+        limit = self.limits.gate(where, name)
+        self.checks.append(Check(name, where, math.inf, limit, Verdict.FAIL, reason))
+
+    def _unavailable(self, where: str, name: str) -> None:
+        """A check that nothing here could run."""
+        limit = self.limits.gate(where, name)
+        verdict = Verdict.REPORTED if limit is None else Verdict.INCONCLUSIVE
+        reason = f"not run: {self.results.unavailable}"
+        self.checks.append(Check(name, where, math.nan, limit, verdict, reason))
 
 
-def _head(check: Check) -> tuple[str, str, float, Limit | None]:
-    return check.name, check.target, check.value, check.limit
+_NOT_AS_SHIPPED = "the tapped engine does not run as the shipped one, so its tensors prove nothing"

@@ -16,7 +16,7 @@ def count_macs(model: onnx.ModelProto) -> dict[str, tuple[str, int]]:
 
     Convolution: output elements x input channels of a group x kernel taps; transposed convolution:
     input elements x output channels of a group x taps; matrix products: output elements x inner
-    length. Everything else counts as none.
+    length. Everything else counts as none, and so do products of constants.
 
     Returns:
         Node name to (operator, MACs), in graph order, for nodes with multiplications.
@@ -40,7 +40,12 @@ def count_macs(model: onnx.ModelProto) -> dict[str, tuple[str, int]]:
         for value in [*inferred.graph.value_info, *inferred.graph.input, *inferred.graph.output]
     }
     shapes |= {tensor.name: list(tensor.dims) for tensor in inferred.graph.initializer}
-    layers = [node for node in inferred.graph.node if node.op_type in _FORMULAS]
+    constants = _constants(inferred)
+    layers = [
+        node
+        for node in inferred.graph.node
+        if node.op_type in _FORMULAS and node.output[0] not in constants
+    ]
     wanted = {name for node in layers for name in (node.input[0], node.input[1], node.output[0])}
     unknown = sorted(name for name in wanted if not shapes.get(name) or 0 in shapes[name])
     if unknown:
@@ -50,6 +55,15 @@ def count_macs(model: onnx.ModelProto) -> dict[str, tuple[str, int]]:
         known = [shapes[name] for name in (node.input[0], node.input[1], node.output[0])]
         counted[node.name] = (node.op_type, _FORMULAS[node.op_type](*known))
     return counted
+
+
+def _constants(model: onnx.ModelProto) -> set[str]:
+    """Values that a runtime computes once, when it loads the model: made from constants alone."""
+    known = {tensor.name for tensor in model.graph.initializer} | {""}
+    for node in model.graph.node:
+        if all(name in known for name in node.input):
+            known |= set(node.output)
+    return known
 
 
 def _observed_shapes(model: onnx.ModelProto, names: list[str]) -> dict[str, list[int]]:

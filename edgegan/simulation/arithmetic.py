@@ -42,11 +42,14 @@ class Accumulator:
     Attributes:
         sums: float64 holding integers.
         scale: float32 s_x·s_w, 0-d or shaped for broadcasting over channels.
+        bias: float32, shaped as ``scale``, where the runtime adds it behind the sums; else it is
+            among them (``integer_bias``).
         rectified: whether a ReLU is to be applied on the output grid.
     """
 
     sums: torch.Tensor
     scale: torch.Tensor
+    bias: torch.Tensor | None = None
     rectified: bool = False
 
 
@@ -78,11 +81,15 @@ def requantize(
 ) -> Quantized:
     """Sums to the output grid: ``clamp(rint(f32(acc) · f32(s_x·s_w / s_y)) + z)``.
 
-    A fused ReLU is the clamp at the zero point.
+    A fused ReLU is the clamp at the zero point. With a float bias: ``rint(f32(f32(acc)·f32(s_x·s_w) +
+    b) / s_y) + z``, the definition of dequantize, add, quantize.
     """
-    multiplier = accumulator.scale / scale
     z = zero_point.to(f64)
-    integers = (accumulator.sums.to(f32) * multiplier).round().to(f64) + z
+    if accumulator.bias is None:
+        scaled = accumulator.sums.to(f32) * (accumulator.scale / scale)
+    else:
+        scaled = (accumulator.sums.to(f32) * accumulator.scale + accumulator.bias) / scale
+    integers = scaled.round().to(f64) + z
     if accumulator.rectified:
         integers = torch.maximum(integers, z)
     return Quantized(integers.clamp(low, high), scale, z)

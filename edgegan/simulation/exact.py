@@ -7,12 +7,15 @@ compute in float32, quantize again at the next quantizer.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import fx
 
 from edgegan.errors import ModelError
+from edgegan.lowering.expand_phases import EXPAND_PHASES
 from edgegan.lowering.graph import is_call, is_parameter
 from edgegan.lowering.hoist_activation import MOVEMENT
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE, along, integer_range
@@ -29,26 +32,56 @@ from edgegan.simulation.arithmetic import (
 
 aten = torch.ops.aten
 
+_TABLES = (aten.leaky_relu.default, aten.cat.default)
+"""Operators that engines run on integers by a table of 256 entries, made by the float definition."""
+
 
 @torch.no_grad()
 def simulate(
-    graph: fx.GraphModule, inputs: tuple[torch.Tensor, ...]
-) -> tuple[Any, dict[str, torch.Tensor]]:
+    graph: fx.GraphModule,
+    inputs: tuple[torch.Tensor, ...],
+    integer_bias: bool = True,
+    engine: Mapping[str, torch.Tensor] | None = None,
+) -> Simulated:
     """Run ``graph`` on float32 ``inputs``.
 
-    Returns:
-        The graph's float32 output, and the integers (float64) of every activation quantizer's node
-        by node name.
+    Args:
+        integer_bias: see ``edgegan.targets.Grid``.
+        engine: integers of the engine by quantizer node. Behind a float island the simulation goes
+            on with them, so that each integer region is judged by itself: float operators differ
+            in their last bits between machines, and one different rounding there would otherwise
+            cascade through everything behind it.
     """
-    interpreter = _Simulation(graph)
+    interpreter = _Simulation(graph, integer_bias, engine or {})
     output = interpreter.run(*inputs)
-    return output, interpreter.integers
+    return Simulated(output, interpreter.integers, frozenset(interpreter.islands))
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What a simulation gives.
+
+    Attributes:
+        output: the graph's float32 output.
+        integers: float64, of every activation quantizer's node by name, as simulated.
+        islands: those quantizers that read a float operator.
+    """
+
+    output: Any
+    integers: dict[str, torch.Tensor]
+    islands: frozenset[str]
 
 
 class _Simulation(fx.Interpreter):
-    def __init__(self, graph: fx.GraphModule) -> None:
+    def __init__(
+        self, graph: fx.GraphModule, integer_bias: bool, engine: Mapping[str, torch.Tensor]
+    ) -> None:
         super().__init__(graph)
+        self.integer_bias = integer_bias
+        self.engine = engine
         self.integers: dict[str, torch.Tensor] = {}
+        self.islands: set[str] = set()
+        self.on_integers = {n for n in graph.graph.nodes if n.op == "placeholder"}
 
     def run_node(self, n: fx.Node) -> Any:
         if n.op == "output":
@@ -57,21 +90,34 @@ class _Simulation(fx.Interpreter):
             return super().run_node(n)
         args: Any = fx.node.map_arg(n.args, lambda a: self.env[a])
         if n.target is FAKE_QUANTIZE:
-            result = _quantize(*args)
-            if not is_parameter(n.args[0]):
-                self.integers[n.name] = result.integers
-            return result
+            return self._quantizer(n, args)
+        if is_call(n, *LAYERS) and all(isinstance(a, Quantized) for a in args[:2]):
+            return _layer(n, args, self.integer_bias)
+        if is_call(n, *_TABLES) and all(
+            isinstance(self.env[a], Quantized) for a in n.all_input_nodes
+        ):
+            self.on_integers.add(n)
         return _run(n, args)
+
+    def _quantizer(self, n: fx.Node, args: tuple[Any, ...]) -> Quantized:
+        result = _quantize(*args)
+        if is_parameter(n.args[0]):
+            return result
+        self.integers[n.name] = result.integers
+        source: Any = n.args[0]
+        if not isinstance(args[0], torch.Tensor) or source in self.on_integers:
+            return result
+        self.islands.add(n.name)
+        known = self.engine.get(n.name)
+        return result if known is None else replace(result, integers=known.to(torch.float64))
 
 
 def _run(node: fx.Node, args: tuple[Any, ...]) -> Any:
     first = args[0] if args else None
-    if is_call(node, *LAYERS) and all(isinstance(a, Quantized) for a in args[:2]):
-        return _layer(node, args)
-    if is_call(node, aten.relu.default) and isinstance(first, Accumulator):
-        return Accumulator(first.sums, first.scale, True)
-    if is_call(node, aten.relu.default) and isinstance(first, Binary):
-        return Binary(first.kind, first.a, first.b, True)
+    if is_call(node, aten.relu.default) and isinstance(first, Accumulator | Binary):
+        return replace(first, rectified=True)
+    if is_call(node, EXPAND_PHASES) and isinstance(first, Quantized):
+        return _expand(first, args)
     both = all(isinstance(a, Quantized) for a in args[:2])
     if is_call(node, *JOINS) and both and _read_by_quantizer(node):
         kind = "add" if is_call(node, aten.add.Tensor) else "mul"
@@ -89,16 +135,28 @@ def _run(node: fx.Node, args: tuple[Any, ...]) -> Any:
     return node.target(*floats, **node.kwargs)  # type: ignore[operator]
 
 
-def _layer(node: fx.Node, args: tuple[Any, ...]) -> Accumulator:
+def _expand(kernel: Quantized, args: tuple[Any, ...]) -> Quantized:
+    """Phases of an integer kernel: sums of its integers, on its scales."""
+    integers = EXPAND_PHASES(kernel.integers, *args[1:])
+    if not kernel.scale.ndim:
+        return replace(kernel, integers=integers)
+    phases = len(integers) // len(kernel.integers)
+    scale, zero = (value.reshape(-1).repeat(phases) for value in (kernel.scale, kernel.zero_point))
+    shape = (-1, 1, 1, 1)
+    return Quantized(integers, scale.reshape(shape), zero.reshape(shape))
+
+
+def _layer(node: fx.Node, args: tuple[Any, ...], with_integer_bias: bool) -> Accumulator:
     x, w = args[0], args[1]
     bias = args[2] if len(args) > 2 else None
     scale = x.scale * (w.scale.reshape(-1) if w.scale.ndim else w.scale)
-    units = None if bias is None else integer_bias(bias, scale)
+    units = integer_bias(bias, scale) if bias is not None and with_integer_bias else None
     sums = node.target(  # type: ignore[operator]
         x.integers - x.zero_point, w.integers - w.zero_point, units, *args[3:]
     )
     shaped = along(scale, sums.ndim, 1) if scale.ndim else scale
-    return Accumulator(sums, shaped)
+    behind = None if bias is None or with_integer_bias else along(bias, sums.ndim, 1)
+    return Accumulator(sums, shaped, behind)
 
 
 def _quantize(

@@ -75,5 +75,5 @@ def test_limits_read_well(limit: Limit, text: str) -> None:
 
 
 def test_json_has_no_infinity() -> None:
-    check = Check("parity.psnr_db", "ort-x86", math.inf, None, Verdict.REPORTED)
+    check = Check("psnr_db", "ort-x86", math.inf, None, Verdict.REPORTED)
     assert json.loads(json.dumps(check.as_json(), allow_nan=False))["value"] is None

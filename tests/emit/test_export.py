@@ -37,7 +37,9 @@ def quantized(module: nn.Module, shape: tuple[int, ...], bits: int, per_channel:
 
 
 def emit(placed: Placed, shape: tuple[int, ...], path: Path) -> onnx.ModelProto:
-    model = export_onnx(placed.graph, (torch.randn(2, *shape),), ["latent"], "image", 21)
+    narrowest = min(quantizer.grid.bits for quantizer in placed.quantizers.values())
+    opset = 25 if narrowest == 2 else 21
+    model = export_onnx(placed.graph, (torch.randn(2, *shape),), ["latent"], "image", opset)
     ir.save(model, path)
     onnx.checker.check_model(str(path), full_check=True)
     return onnx.load(path)
@@ -53,7 +55,7 @@ def dcgan() -> nn.Module:
 
 
 @requires_exact_cpu
-@pytest.mark.parametrize("bits", [8, 4])
+@pytest.mark.parametrize("bits", [8, 4, 2])
 @pytest.mark.parametrize("per_channel", [True, False])
 def test_engine_equals_simulation(
     dcgan: nn.Module, tmp_path: Path, bits: int, per_channel: bool
@@ -61,7 +63,8 @@ def test_engine_equals_simulation(
     placed = quantized(dcgan, (8,), bits, per_channel)
     emit(placed, (8,), tmp_path / "m.onnx")
     x = torch.randn(9, 8)
-    expected, integers = simulate(placed.graph, (x,))
+    simulated = simulate(placed.graph, (x,))
+    expected, integers = simulated.output, simulated.integers
     engine = OrtRuntime().load(tmp_path / "m.onnx")
     actual = first_output(engine.run({"latent": x.numpy()}))
     # tanh is float: its two implementations differ in the last bit
@@ -69,11 +72,12 @@ def test_engine_equals_simulation(
     assert len(integers) == 4
 
 
-@pytest.mark.parametrize("bits", [8, 4])
+@pytest.mark.parametrize("bits", [8, 4, 2])
 def test_weights_are_stored_in_their_own_type(dcgan: nn.Module, tmp_path: Path, bits: int) -> None:
     model = emit(quantized(dcgan, (8,), bits, True), (8,), tmp_path / "m.onnx")
     stored = {tensor.data_type for tensor in model.graph.initializer if len(tensor.dims) > 1}
-    assert stored == {TensorProto.INT8 if bits == 8 else TensorProto.INT4}
+    kinds = {8: TensorProto.INT8, 4: TensorProto.INT4, 2: TensorProto.INT2}
+    assert stored == {kinds[bits]}
     casts = [node for node in model.graph.node if node.op_type == "Cast"]
     assert len(casts) == (0 if bits == 8 else 3)
     operators = [node.op_type for node in model.graph.node]
@@ -129,7 +133,7 @@ def test_float_islands_skips_and_sums(tmp_path: Path) -> None:
     placed = quantized(module, (3, 12, 9), 8, True)
     emit(placed, (3, 12, 9), tmp_path / "m.onnx")
     x = torch.randn(4, 3, 12, 9)
-    expected, _ = simulate(placed.graph, (x,))
+    expected = simulate(placed.graph, (x,)).output
     runtime = OrtRuntime()
     actual = first_output(runtime.load(tmp_path / "m.onnx").run({"latent": x.numpy()}))
     assert np.abs(actual - expected.numpy()).mean() < 1e-3

@@ -16,14 +16,14 @@ from edgegan.lowering.image_convolution import PackImageConvolution
 from edgegan.lowering.rewrite import LoweringPass, check_absent
 from edgegan.lowering.transposed_convolution import LowerTransposedConvolution
 from edgegan.lowering.upsample_convolution import LowerUpsampleConvolution
-from edgegan.targets import LoweringProfile
+from edgegan.targets import TENSORRT_LOWERING, LoweringProfile
 from tests.graphs import Builder, relative_error
 
 aten = torch.ops.aten
 
 TOLERANCE = 1e-5
 PROFILES = st.sampled_from(
-    [LoweringProfile("joint", False, False), LoweringProfile("all", True, True)]
+    [LoweringProfile("joint", False, False), LoweringProfile("all", True, True), TENSORRT_LOWERING]
 )
 pairs = st.tuples
 

@@ -14,7 +14,7 @@ from edgegan.lowering.capture import capture
 from edgegan.lowering.hoist_activation import HoistActivation
 from edgegan.lowering.lower import lower, relative_error
 from edgegan.lowering.merge_movement import MergeMovement
-from edgegan.targets import ORT_LOWERING
+from edgegan.targets import ORT_LOWERING, TENSORRT_LOWERING, LoweringProfile
 from tests.graphs import Builder
 
 aten = torch.ops.aten
@@ -36,16 +36,19 @@ GENERATORS: list[Callable[[], nn.Module]] = [
 
 
 @pytest.mark.parametrize("make", GENERATORS)
-def test_generators_stay_equal(make: Callable[[], nn.Module]) -> None:
+@pytest.mark.parametrize("profile", [ORT_LOWERING, TENSORRT_LOWERING], ids=lambda p: p.name)
+def test_generators_stay_equal(make: Callable[[], nn.Module], profile: LoweringProfile) -> None:
     module = warmed(make(), 10)
     example, probe = (torch.randn(2, 10),), (torch.randn(3, 10),)
     captured = capture(module, example)
-    lowered = lower(captured, ORT_LOWERING, example, probe)
+    lowered = lower(captured, profile, example, probe)
     assert lowered.relative_error <= 1e-5
     assert relative_error(captured, lowered.graph, (torch.randn(1, 10),)) <= 1e-5
     targets = {node.target for node in lowered.graph.graph.nodes}
     assert aten.conv_transpose2d.input not in targets
     assert aten._native_batch_norm_legit_no_training.default not in targets
+    assert (aten.linear.default in targets) <= (profile is ORT_LOWERING)
+    assert (aten.pixel_shuffle.default in targets) == (profile is TENSORRT_LOWERING)
     assert "lower-transposed-convolution" in {r.rule for r in lowered.rewrites} or isinstance(
         module, upsample.Generator
     )

@@ -123,7 +123,7 @@ def test_convolution(relu: bool, seed: int) -> None:
     scale = torch.tensor(s_x, dtype=torch.float32) * torch.from_numpy(scales)
     units = integer_bias(torch.from_numpy(bias), scale)
     total = torch.from_numpy(sums).double() + units.view(1, -1, 1, 1)
-    accumulated = Accumulator(total, scale.view(1, -1, 1, 1), relu)
+    accumulated = Accumulator(total, scale.view(1, -1, 1, 1), rectified=relu)
     actual = requantize(
         accumulated, torch.tensor(s_y, dtype=torch.float32), torch.tensor(float(z_y)), 0, 255
     )

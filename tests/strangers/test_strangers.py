@@ -68,7 +68,7 @@ def test_exports(name: str, tmp_path: Path) -> None:
     result = run(name, EXPORTABLE[name], tmp_path)
     values = {check.name: check.value for check in result.checks}
     assert values["lowering.relative_error"] <= 1e-5
-    assert values["parity.psnr_db"] >= 20
+    assert values["psnr_db"] >= 20
     assert values["int8.mac_share"] == 1.0
     if EXACT:
         assert values["parity.max_lsb"] <= (1 if name in ISLANDS else 0)

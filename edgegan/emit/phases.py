@@ -1,0 +1,155 @@
+"""Phases of stored kernels in the ONNX model: built from the integers when the runtime loads it.
+
+    kernel (INT4) → Cast float → MatMul columns → MatMul rows → shuffle → Cast INT8 → DequantizeLinear
+
+All of it is constant, so the runtime folds it once; what runs is the same int8 convolution as with
+stored phases. The sums are of small integers, exact in float.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+import torch
+from numpy.typing import NDArray
+from onnx.defs import OpSchema
+from onnxscript.values import Op, Opset
+
+from edgegan.lowering.expand_phases import expand_phases
+
+DOMAIN = "edgegan"
+OPERATOR = "ExpandPhases"
+_SCHEMA = OpSchema(
+    OPERATOR,
+    DOMAIN,
+    1,
+    inputs=[
+        OpSchema.FormalParameter("kernel", "T"),
+        OpSchema.FormalParameter("rows", "tensor(int64)"),
+        OpSchema.FormalParameter("columns", "tensor(int64)"),
+    ],
+    outputs=[OpSchema.FormalParameter("phases", "T")],
+    type_constraints=[("T", ["tensor(float)"], "")],
+)
+EXPAND = Op(Opset(DOMAIN, 1), OPERATOR, _SCHEMA)
+"""Placeholder for the exporter; no model leaves with it."""
+
+
+class ExpandKernels(ir.passes.InPlacePass):
+    """Replaces the placeholder operator: on integers behind a quantized kernel, else by its value."""
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        modified = False
+        for node in list(model.graph):
+            if node.domain == DOMAIN and node.op_type == OPERATOR:
+                _replace(model.graph, node)
+                modified = True
+        model.opset_imports.pop(DOMAIN, None)
+        for name in [n for n, v in model.graph.initializers.items() if not v.uses()]:
+            del model.graph.initializers[name]
+        return ir.passes.PassResult(model, modified)
+
+
+def _replace(graph: ir.Graph, node: ir.Node) -> None:
+    kernel, *selection = node.inputs
+    assert kernel is not None
+    rows, columns = (_constant(value) for value in selection)
+    source = kernel.producer()
+    if source is None:
+        value = _float_phases(graph, kernel, rows, columns, str(node.outputs[0].name))
+    else:
+        value = _integer_phases(graph, node, source, rows, columns)
+    ir.convenience.replace_all_uses_with(node.outputs[0], value)
+    graph.remove(node, safe=True)
+    if source is not None and not source.outputs[0].uses():
+        graph.remove(source, safe=True)
+
+
+def _float_phases(
+    graph: ir.Graph,
+    kernel: ir.Value,
+    rows: NDArray[Any],
+    columns: NDArray[Any],
+    name: str,
+) -> ir.Value:
+    tensors = (torch.from_numpy(np.array(a)) for a in (_constant(kernel), rows, columns))
+    return _initializer(graph, f"{name}_phases", expand_phases(*tensors).numpy())
+
+
+def _integer_phases(
+    graph: ir.Graph,
+    node: ir.Node,
+    dequantize: ir.Node,
+    rows: NDArray[Any],
+    columns: NDArray[Any],
+) -> ir.Value:
+    integers, scale, _ = dequantize.inputs
+    assert integers is not None and scale is not None
+    outputs, inputs, *_ = _constant(_stored(integers)).shape
+    (f, a, _), (g, b, _) = rows.shape, columns.shape
+    name = str(node.outputs[0].name)
+
+    def insert(operator: str, values: list[ir.Value], **attributes: object) -> ir.Value:
+        made = ir.node(operator, values, attributes=attributes)  # type: ignore[arg-type]
+        made.metadata_props.update(node.metadata_props)
+        made.outputs[0].name = f"{name}_{len(made_nodes)}"
+        made_nodes.append(made)
+        graph.insert_before(node, made)
+        return made.outputs[0]
+
+    made_nodes: list[ir.Node] = []
+
+    def matrix(axis: NDArray[Any], key: str) -> ir.Value:
+        flat = axis.reshape(-1, axis.shape[2]).T.astype(np.float32)
+        return _initializer(graph, f"{name}_{key}", np.ascontiguousarray(flat))
+
+    def shape(sides: list[int], key: str) -> ir.Value:
+        return _initializer(graph, f"{name}_{key}", np.array(sides, np.int64))
+
+    value = insert("Cast", [_stored(integers)], to=int(ir.DataType.FLOAT))
+    value = insert("MatMul", [value, matrix(columns, "columns")])  # [o, i, t, (g b)]
+    value = insert("Transpose", [value], perm=[0, 1, 3, 2])
+    value = insert("MatMul", [value, matrix(rows, "rows")])  # [o, i, (g b), (f a)]
+    value = insert("Reshape", [value, shape([outputs, inputs, g, b, f, a], "split")])
+    value = insert("Transpose", [value], perm=[4, 2, 0, 1, 5, 3])  # [f, g, o, i, a, b]
+    value = insert("Reshape", [value, shape([-1, inputs, a, b], "whole")])
+    value = insert("Cast", [value], to=int(ir.DataType.INT8))
+    scales = _constant(scale)
+    per_channel = scales.ndim > 0
+    repeated = np.tile(scales, f * g) if per_channel else scales
+    zeros = np.zeros(repeated.shape, np.int8)
+    attributes = {"axis": 0} if per_channel else {}
+    return insert(
+        "DequantizeLinear",
+        [
+            value,
+            _initializer(graph, f"{scale.name}.{name}", repeated),
+            _initializer(graph, f"{name}_zero_point", zeros),
+        ],
+        **attributes,
+    )
+
+
+def _stored(integers: ir.Value) -> ir.Value:
+    """The initializer behind the Cast of a narrow type."""
+    cast = integers.producer()
+    value = integers if cast is None else cast.inputs[0]
+    assert value is not None
+    return value
+
+
+def _constant(value: ir.Value | None) -> NDArray[Any]:
+    tensor = None if value is None else ir.convenience.get_const_tensor(value)
+    assert tensor is not None, "kernels and selections are constants"
+    return tensor.numpy()
+
+
+def _initializer(graph: ir.Graph, name: str, array: NDArray[Any]) -> ir.Value:
+    tensor = ir.tensor(array, name=name)
+    value = ir.Value(
+        name=name, const_value=tensor, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype)
+    )
+    graph.initializers[name] = value
+    return value

@@ -1,0 +1,160 @@
+"""All stages that the targets of one variant share: from the generator to the measured QDQ model.
+
+captured   float.onnx              the generator as it is
+lowered    lowered.onnx            after the exact rewrites
+calibrated parameters.safetensors  scales and zero points
+emitted    model.onnx              QDQ
+golden     outputs.npz             images of a few inputs, with inputs.npz
+quality    quality.json            PSNR, qFID and FID of the engine
+diagnosis  diagnosis.json          layer by layer, against the float graph
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from edgegan.cache import StageCache, digest, file_digest
+from edgegan.card import FeatureSection, card_folder
+from edgegan.checks.speed import LOWERED, QUANTIZED
+from edgegan.diagnosis.diagnose import diagnose
+from edgegan.generators.identity import generator_digest, source_files_digest
+from edgegan.generators.inputs import draw_inputs
+from edgegan.latency.environment import environment
+from edgegan.progress import Listener
+from edgegan.recipe import ResolvedRecipe
+from edgegan.results import VariantResults
+from edgegan.runtimes.ort import OrtRuntime
+from edgegan.stage_runner import StageRunner, code, load_code
+from edgegan.targets import Variant
+
+DIAGNOSIS_SAMPLES = 64
+
+
+class VariantRun:
+    """The stages of one variant.
+
+    Attributes:
+        runner: holds their folders and keys.
+        bench: the graphs, built when a stage first needs them.
+    """
+
+    def __init__(
+        self,
+        resolved: ResolvedRecipe,
+        folder: Path,
+        variant: Variant,
+        cache: StageCache,
+        listen: Listener,
+        qualifier: str,
+    ) -> None:
+        self.resolved = resolved
+        self.folder = folder
+        self.variant = variant
+        self.runner = StageRunner(cache, listen, qualifier)
+        self._bench: Any = None
+
+    @property
+    def bench(self) -> Any:
+        if self._bench is None:
+            self._bench = self.stages.Workbench(self.resolved, self.folder, self.variant)
+        return self._bench
+
+    @property
+    def stages(self) -> Any:
+        """The stages' code; loaded when a result is not in the cache."""
+        return load_code("edgegan.stages")
+
+    def finish(self) -> VariantResults:
+        """Run or recall every stage."""
+        recipe, runner, variant = self.resolved.recipe, self.runner, self.variant
+        generator = generator_digest(self.resolved.generator, self.folder)
+        runner.run(
+            "captured",
+            [generator, code("stages.py", "targets.py", "lowering", "emit")],
+            lambda out: self.stages.capture_float(self.bench, out),
+        )
+        runner.run(
+            "lowered",
+            [runner.keys["captured"], variant.lowering.name, variant.lowering.kernel_bits],
+            lambda out: self.stages.lower_float(self.bench, out),
+        )
+        runner.run(
+            "calibrated",
+            [
+                runner.keys["lowered"],
+                variant.grid.name,
+                recipe.quantization.model_dump(mode="json"),
+                recipe.calibration.model_dump(mode="json"),
+                code("quantization", "generators/latents.py", "generators/inputs.py"),
+            ],
+            lambda out: self.stages.calibrate_ranges(
+                self.bench, out, runner.progress("calibrated")
+            ),
+        )
+        runner.run(
+            "emitted",
+            [runner.keys["calibrated"], variant.opset],
+            lambda out: self.stages.emit_quantized(self.bench, out, runner.folders["calibrated"]),
+        )
+        engine = [runner.keys["emitted"], environment().key(), code("runtimes", "simulation")]
+        runner.run(
+            "golden",
+            [engine, recipe.name],
+            lambda out: self.stages.make_golden(self.bench, out, runner.folders),
+        )
+        self._quality(engine)
+        runner.run(
+            "diagnosis",
+            [engine, code("diagnosis", "metrics/psnr.py")],
+            lambda out: self._diagnosis(out, runner.progress("diagnosis")),
+        )
+        return self.results()
+
+    def results(self) -> VariantResults:
+        return VariantResults(self.resolved, self.variant, self.runner.folders)
+
+    def _quality(self, engine: Any) -> None:
+        checks, features = self.resolved.recipe.checks, self.resolved.features
+        self.runner.run(
+            "quality",
+            [
+                engine,
+                checks.samples if features is not None else checks.parity_samples,
+                checks.seed,
+                None if features is None else _features_digest(features, self.folder),
+                code("checks", "metrics"),
+            ],
+            lambda out: self.stages.check_quality(
+                self.bench, out, self.runner.folders, self.runner.progress("quality")
+            ),
+        )
+
+    def _diagnosis(self, out: Path, report: Callable[[int, int], None]) -> None:
+        models, generator = self.results().models(), self.resolved.generator
+        seed = self.resolved.recipe.checks.seed
+        inputs = draw_inputs(generator.inputs, self.folder, DIAGNOSIS_SAMPLES, seed)
+        diagnosis = diagnose(
+            models[QUANTIZED],
+            models[LOWERED],
+            inputs,
+            generator.output.value_range,
+            OrtRuntime(),
+            report,
+        )
+        (out / "diagnosis.json").write_text(json.dumps(diagnosis.as_json(), allow_nan=False) + "\n")
+
+
+def _features_digest(features: str | FeatureSection, folder: Path) -> str:
+    """Digest of a feature network: of a zoo model's files, or of one's own source and weights."""
+    if features == "inception":  # its one file is checked when it is loaded
+        return features
+    if isinstance(features, str):
+        return digest([file_digest(path) for path in sorted(card_folder(features).iterdir())])
+    files = [features.network.weights, *([features.statistics] if features.statistics else [])]
+    source = source_files_digest(features.network.source, folder)
+    return digest(
+        [features.model_dump(mode="json"), source, [file_digest(folder / f) for f in files]]
+    )

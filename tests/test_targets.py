@@ -1,0 +1,81 @@
+"""Target profiles: which combinations there are, and what targets share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgegan.errors import UsageError
+from edgegan.quantization.grid import IntegerGrid
+from edgegan.recipe import load_recipe
+from edgegan.targets import AFFINE_U8_NARROW, TARGETS, find_target, variant_of, why_inexact
+from tests.models import write_own_generator
+
+
+def test_targets_of_one_grid_and_lowering_share_a_variant() -> None:
+    variants = {name: variant_of(target, 8) for name, target in TARGETS.items()}
+    assert variants["ort-x86"] == variants["ort-arm64"]
+    assert variants["tensorrt"] == variants["tensorrt-rtx"]
+    assert len(set(variants.values())) == 3
+    names = [variant.grid.name for variant in set(variants.values())]
+    assert len(set(names)) == 3  # files in a bundle are named by grid
+
+
+def test_pairs_of_narrow_products_fit_16_bits() -> None:
+    """What a CPU without VNNI does: two u8 x s8 products added in 16 bits, saturating."""
+    for stored, limit in ((8, 32767), (4, 32767), (2, 32767)):
+        grid = IntegerGrid(AFFINE_U8_NARROW.width(stored), True)
+        assert 2 * 255 * -grid.low <= limit + 1
+    assert 2 * 255 * 128 > 32768
+
+
+@pytest.mark.parametrize(
+    ("width", "flags", "exact"),
+    [(8, ("avx2",), False), (8, ("avx2", "avx_vnni"), True), (8, ("asimd",), True),
+     (7, ("avx2",), True), (4, (), True)],
+)  # fmt: skip
+def test_where_integers_are_exact(width: int, flags: tuple[str, ...], exact: bool) -> None:
+    assert (why_inexact(width, flags) == "") is exact
+
+
+def test_opset_follows_the_storage_type() -> None:
+    target = find_target("ort-x86")
+    assert [variant_of(target, bits).opset for bits in (8, 4, 2)] == [21, 21, 25]
+
+
+def test_kernels_are_a_grid_of_their_own() -> None:
+    target = find_target("ort-x86")
+    phases, kernel = variant_of(target, 4), variant_of(target, 4, "kernel")
+    assert phases.grid.name != kernel.grid.name and phases.lowering.name != kernel.lowering.name
+    with pytest.raises(UsageError, match="8-bit taps do not fit int8"):
+        variant_of(target, 8, "kernel")
+
+
+@pytest.mark.parametrize("target", ["tensorrt", "tensorrt-rtx"])
+def test_impossible_combinations_fail_before_a_model_loads(tmp_path: Path, target: str) -> None:
+    recipe = write_own_generator(tmp_path)
+    (tmp_path / "weights.safetensors").unlink()
+    overrides = (f"targets=[ort-x86, {target}]", "quantization.weight_bits=4")
+    with pytest.raises(UsageError, match=rf"{target} takes weights of 8 bits .* not 4"):
+        load_recipe(str(recipe), overrides)
+
+
+def test_a_target_twice(tmp_path: Path) -> None:
+    recipe = write_own_generator(tmp_path)
+    with pytest.raises(UsageError, match="different from each other"):
+        load_recipe(str(recipe), ("targets=[ort-x86, ort-x86]",))
+
+
+def test_the_closest_gate_wins(tmp_path: Path) -> None:
+    gates = {
+        "size.ratio": {"max": 1},
+        "cost.ratio": {"min": 2},
+        "ort-arm64/cost.ratio": {"min": 3},
+        "ort-arm64@cortex-a53/cost.ratio": {"min": 1},
+    }
+    recipe, _ = load_recipe(str(write_own_generator(tmp_path, checks={"gates": gates})))
+    limit = recipe.checks.gate
+    found = [limit(name, "cost.ratio") for name in ("ort-arm64@cortex-a53", "ort-arm64@i8mm", "x")]
+    assert [None if one is None else one.min for one in found] == [1, 3, 2]
+    assert limit("ort-x86", "qfid") is None
