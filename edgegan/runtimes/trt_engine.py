@@ -6,6 +6,7 @@ three is the same here); **it was never run**, because no GPU was to be had.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,6 +44,7 @@ class TensorRtEngine:
             )
         self._context = self._engine.create_execution_context()
         self._stream = Stream()
+        self._release = weakref.finalize(self, self._stream.close)
         names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
         self._inputs = [name for name in names if self._is_input(name)]
         self._outputs = [name for name in names if not self._is_input(name)]
@@ -51,8 +53,14 @@ class TensorRtEngine:
         """Copy in, execute, copy out and wait; all outputs unless named.
 
         Raises:
-            BundleError: if an input is missing or has a shape that the engine was not built for.
+            BundleError: if an input is missing an output is unknown, or the engine was not built
+                for an input's shape.
         """
+        wanted = self._outputs if outputs is None else list(outputs)
+        unknown = [name for name in wanted if name not in self._outputs]
+        if unknown:
+            known = ", ".join(self._outputs)
+            raise BundleError(f"{self._name} has no output {unknown[0]!r}; it has {known}.")
         kept = []  # the copies read these arrays until the stream has been waited for
         for name in self._inputs:
             if name not in inputs:
@@ -71,7 +79,6 @@ class TensorRtEngine:
             self._context.set_tensor_address(name, self._stream.reserve(name, size))
         if not self._context.execute_async_v3(self._stream.handle):
             raise BundleError(f"{self._name} failed on the GPU: {self._errors()}.")
-        wanted = self._outputs if outputs is None else outputs
         results = {n: self._stream.download(n, shapes[n], self._dtype(n)) for n in wanted}
         self._stream.wait()
         return results
@@ -83,8 +90,8 @@ class TensorRtEngine:
         return from_inspector(inspector.get_engine_information(form))
 
     def close(self) -> None:
-        """Give the device memory back."""
-        self._stream.close()
+        """Give the device memory back, as the end of this object does."""
+        self._release()
 
     def _is_input(self, name: str) -> bool:
         return bool(self._engine.get_tensor_mode(name) == self._library.TensorIOMode.INPUT)

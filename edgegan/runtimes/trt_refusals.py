@@ -41,7 +41,7 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r"HW-specific datatypes: int4", "has no INT4 on Turing (SM75); store int8 or leave sm75 out"),
     (
         r"CHECK\(dtype == W\.type\(\)\)",
-        "multiplies INT4 weights with float activations only; store the weights as int8, or leave the "
+        "convolves with INT4 weights on float activations only; store the weights as int8, or leave the "
         "layer's input unquantized",
     ),
     (

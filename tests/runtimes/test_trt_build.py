@@ -89,7 +89,7 @@ def test_a_refusal_for_turing_does_not_spoil_the_next_engine(tmp_path: Path) -> 
         ),
         (
             lambda: trt_models.convolution(kind=TensorProto.INT4),
-            "multiplies INT4 weights with float activations only",
+            "convolves with INT4 weights on float activations only",
         ),
     ],
 )

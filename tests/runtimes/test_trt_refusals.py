@@ -60,7 +60,7 @@ W4A8 = "Myelin (MyelinCheckException: cudnn_impl.cpp:84: CHECK(dtype == W.type()
         ),
         (
             Refusal(W4A8),
-            "m.onnx: TensorRT-RTX multiplies INT4 weights with float activations only; store the weights "
+            "m.onnx: TensorRT-RTX convolves with INT4 weights on float activations only; store the weights "
             "as int8, or leave the layer's input unquantized.",
         ),
     ],
