@@ -33,8 +33,10 @@ def gpu_problem() -> str | None:
     """Why there is no GPU to work on, in one sentence; None if there is one."""
     if importlib.util.find_spec("cuda") is None or not importlib.util.find_spec("cuda.bindings"):
         return "the GPU cannot be reached without cuda-bindings: pip install cuda-bindings."
-    from cuda.bindings import runtime
-
+    try:
+        from cuda.bindings import runtime
+    except (ImportError, OSError, RuntimeError) as error:
+        return f"cuda-bindings is installed but does not load ({error}); install it anew."
     status, count = runtime.cudaGetDeviceCount()
     if status != runtime.cudaError_t.cudaSuccess:
         text = runtime.cudaGetErrorString(status)[1].decode()
