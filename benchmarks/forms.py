@@ -43,7 +43,7 @@ class _Choice:
 
 def build(bench: Workbench, choice: _Choice, folder: Path) -> Path:
     folder.mkdir()
-    fresh = Workbench(bench.resolved, bench.folder, bench.target)
+    fresh = Workbench(bench.resolved, bench.folder, bench.variant)
     patches = [mock.patch(f"edgegan.lowering.{name}.choose_form", choice) for name in PASSES]
     for patch in patches:
         patch.start()

@@ -17,6 +17,7 @@ from edgegan.errors import BundleError
 from edgegan.quantization.calibrate import QuantizationParameters, apply_parameters
 from edgegan.recipe import load_recipe, resolve
 from edgegan.runtimes.find import runtime_for
+from edgegan.simulation.processors import arithmetic_of
 from edgegan.stages import Workbench
 from edgegan.targets import find_target
 
@@ -48,7 +49,7 @@ def compare_with_simulation(bundle: Bundle, generator: Path | None, samples: int
         bench.placed.graph,
         bench.feed(samples, bundle.manifest.golden_seed),
         runtime_for(target),
-        bench.variant.grid.integer_bias,
+        arithmetic_of(target),
     )
 
 

@@ -14,6 +14,7 @@ from edgegan.bundle import (
     GOLDEN_SEED,
     MANIFEST,
     DeviceEntry,
+    EngineEntry,
     Manifest,
     TargetEntry,
     list_files,
@@ -23,8 +24,7 @@ from edgegan.checks.speed import FLOAT, LOWERED, QUANTIZED
 from edgegan.latency.environment import environment
 from edgegan.recipe import ResolvedRecipe
 from edgegan.reports.page import Samples, render
-from edgegan.results import TargetResults, VariantResults
-from edgegan.targets import Variant
+from edgegan.results import GOLDEN, TargetResults, VariantResults
 
 REFERENCE = "reference/float.onnx"
 GOLDEN_INPUTS = "golden/inputs.npz"
@@ -46,9 +46,10 @@ def write_bundle(
     resolved = first.resolved
     _copy(first.models()[FLOAT], bundle / REFERENCE)
     _copy(first.folders["golden"] / "inputs.npz", bundle / GOLDEN_INPUTS)
-    names = {key: _names(key, index == 0) for index, key in enumerate(variants)}
-    for key, variant in variants.items():
-        _copy_variant(bundle, variant, names[key])
+    for variant in variants.values():
+        _copy_variant(bundle, variant)
+    for result in results:
+        _copy_target(bundle, result)
     recipe, terms = resolved.as_yaml(), _terms(resolved, folder)
     (bundle / "recipe.resolved.yaml").write_text(recipe)
     (bundle / "LICENSE").write_text(terms)
@@ -67,29 +68,40 @@ def write_bundle(
         recipe_sha256=text_digest(recipe),
         reference=REFERENCE,
         golden_inputs=GOLDEN_INPUTS,
-        targets=tuple(_entry(result, names[result.variant.variant]) for result in results),
+        targets=tuple(_entry(result) for result in results),
         files=list_files(bundle),
     )
     text = json.dumps(manifest.model_dump(mode="json", by_alias=True), indent=2)
     (bundle / MANIFEST).write_text(text + "\n")
 
 
-def _names(variant: Variant, first: bool) -> dict[str, str]:
-    """Paths of a variant's files; only further variants carry their names."""
-    grid = "" if first else f".{variant.grid.name}"
-    lowering = "" if first else f".{variant.lowering.name}"
-    return {
-        QUANTIZED: f"model{grid}.onnx",
-        LOWERED: f"reference/lowered{lowering}.onnx",
-        "golden": f"golden/outputs{grid}.npz",
-    }
-
-
-def _copy_variant(bundle: Path, variant: VariantResults, names: dict[str, str]) -> None:
+def _copy_variant(bundle: Path, variant: VariantResults) -> None:
     models = variant.models()
     for name in (QUANTIZED, LOWERED):
-        _copy(models[name], bundle / names[name])
-    _copy(variant.folders["golden"] / "outputs.npz", bundle / names["golden"])
+        _copy(models[name], bundle / variant.name_in_bundle(name))
+    _copy(variant.folders["golden"] / "outputs.npz", bundle / variant.name_in_bundle(GOLDEN))
+
+
+def _copy_target(bundle: Path, result: TargetResults) -> None:
+    """Engines and the hand-off folder, where the target has them."""
+    if "engines" in result.folders:
+        for entry in _engines(result):
+            _copy(result.folders["engines"] / Path(entry.file).name, bundle / entry.file)
+    if "handoff" in result.folders:
+        shutil.copytree(result.folders["handoff"] / "handoff", bundle / "handoff")
+
+
+def _engines(result: TargetResults) -> tuple[EngineEntry, ...]:
+    built = result.read("engines") or {"engines": []}
+    return tuple(
+        EngineEntry(
+            file=f"engines/{result.target.name}/{engine['file']}",
+            capability=engine["capability"],
+            library=engine["library"],
+            ran=engine["ran"],
+        )
+        for engine in built["engines"]
+    )
 
 
 def _copy(source: Path, to: Path) -> None:
@@ -97,8 +109,9 @@ def _copy(source: Path, to: Path) -> None:
     shutil.copyfile(source, to)
 
 
-def _entry(result: TargetResults, names: dict[str, str]) -> TargetEntry:
+def _entry(result: TargetResults) -> TargetEntry:
     variant, here = result.variant.variant, environment()
+    name_of = result.variant.name_in_bundle
     executions = [result.read("execution", device) for device in result.devices]
     devices = []
     for device in result.devices:
@@ -117,15 +130,17 @@ def _entry(result: TargetResults, names: dict[str, str]) -> TargetEntry:
         name=result.target.name,
         runtime=result.target.runtime,
         grid=variant.grid.name,
-        model=names[QUANTIZED],
-        lowered=names[LOWERED],
-        golden=names["golden"],
+        model=name_of(QUANTIZED),
+        lowered=name_of(LOWERED),
+        golden=name_of(GOLDEN),
         opset=variant.opset,
         weight_bits=variant.weight_bits,
         weight_width=variant.grid.width(variant.weight_bits),
         int8_mac_share=executions[0]["int8_mac_share"] if executions and executions[0] else None,
         devices=tuple(devices),
         unavailable=result.unavailable,
+        engines=_engines(result),
+        islands=tuple(result.variant.read("emitted")["islands"]),
     )
 
 

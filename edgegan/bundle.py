@@ -7,6 +7,7 @@
 | ``reference/`` | the original and the rewritten float models, for `benchmark` and `debug` |
 | ``golden/`` | inputs, the engine's images and the float images, to check a port |
 | ``engines/`` | engines built ahead of time for GPUs |
+| ``handoff/`` | for the engineer who puts the model into an app: ``HANDOFF.md``, programs, ``.ort`` |
 | ``recipe.resolved.yaml`` | how it was made |
 | ``report.json``, ``report.html`` | every check with its verdict; for machines, for people |
 | ``LICENSE`` | terms of the weights |
@@ -95,6 +96,7 @@ class TargetEntry(Strict):
         devices: what executed it; none where it was only emitted or built.
         unavailable: why nothing could execute it, or empty.
         engines: built ahead of time.
+        islands: quantized tensors behind float operators, whose last bits differ between processors.
     """
 
     name: str
@@ -110,6 +112,7 @@ class TargetEntry(Strict):
     devices: tuple[DeviceEntry, ...]
     unavailable: str = ""
     engines: tuple[EngineEntry, ...] = ()
+    islands: tuple[str, ...] = ()
 
 
 class Manifest(Strict):
@@ -238,6 +241,15 @@ def list_files(folder: Path) -> dict[str, FileEntry]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def load_golden(folder: Path) -> dict[str, NDArray[np.float32]]:
+    """Inputs and images of the stage that made them, by name."""
+    arrays: dict[str, NDArray[np.float32]] = {}
+    for name in ("inputs", "outputs"):
+        with np.load(folder / f"{name}.npz", allow_pickle=False) as data:
+            arrays |= {key: data[key] for key in data.files}
+    return arrays
 
 
 def save_golden(path: Path, arrays: dict[str, NDArray[np.float32]]) -> None:

@@ -57,11 +57,21 @@ def export(
     check_output(output, overwrite)
     resolved, folder = resolve(recipe, recipe_folder)
     targets = [find_target(name) for name in recipe.targets]
-    variants: dict[Variant, VariantRun] = {}
-    for variant in dict.fromkeys(recipe.variant(target) for target in targets):
-        qualifier = "" if len({recipe.variant(t) for t in targets}) == 1 else variant.grid.name
-        variants[variant] = VariantRun(resolved, folder, variant, cache, listen, qualifier)
-        variants[variant].finish()
+    wanted = tuple(dict.fromkeys(recipe.variant(target) for target in targets))
+    variants = {
+        variant: VariantRun(
+            resolved,
+            folder,
+            variant,
+            cache,
+            listen,
+            qualifier=variant.grid.name if len(wanted) > 1 else "",
+            first=variant == wanted[0],
+        )
+        for variant in wanted
+    }
+    for run in variants.values():
+        run.finish()
     results = [
         TargetRun(
             variants[recipe.variant(target)], target, target.name if len(targets) > 1 else ""

@@ -14,6 +14,7 @@ from edgegan.emulation.cores import CoreName
 from edgegan.errors import RecipeError
 from edgegan.generators.contract import GeneratorSpec
 from edgegan.resources import recipe_names, resource_folder
+from edgegan.runtimes.trt_options import COMPUTE_CAPABILITIES, BatchProfile
 from edgegan.schema import Strict, read_yaml, validate
 from edgegan.targets import TARGETS, Target, Variant, find_target, variant_of
 
@@ -162,6 +163,35 @@ class ChecksSection(Strict):
         return next((self.gates[key] for key in keys if key in self.gates), None)
 
 
+def _capability(value: str) -> str:
+    if value not in COMPUTE_CAPABILITIES:
+        raise ValueError(f"unknown; TensorRT-RTX builds for {', '.join(COMPUTE_CAPABILITIES)}")
+    return value
+
+
+class TensorRtSection(Strict):
+    """What engines are built for.
+
+    Attributes:
+        capabilities: compute capabilities of GPUs, for TensorRT-RTX; TensorRT builds for the GPU here.
+        batch: smallest, preferred and largest batch.
+    """
+
+    capabilities: Annotated[
+        tuple[Annotated[str, AfterValidator(_capability)], ...], Field(min_length=1)
+    ] = ("sm86", "sm89", "sm120")
+    batch: tuple[int, int, int] = (1, 1, 16)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> TensorRtSection:
+        self.profile()
+        return self
+
+    def profile(self) -> BatchProfile:
+        """As the runtime takes it."""
+        return BatchProfile(*self.batch)
+
+
 class Recipe(Strict):
     """A whole recipe."""
 
@@ -172,6 +202,7 @@ class Recipe(Strict):
     calibration: CalibrationSection = CalibrationSection()
     quantization: QuantizationSection = QuantizationSection()
     targets: Annotated[tuple[TargetName, ...], Field(min_length=1)] = ("ort-x86",)
+    tensorrt: TensorRtSection = TensorRtSection()
     checks: ChecksSection = ChecksSection()
 
     @model_validator(mode="after")

@@ -12,6 +12,8 @@ from edgegan.devices import Device
 from edgegan.recipe import ResolvedRecipe
 from edgegan.targets import Target, Variant
 
+GOLDEN = "golden"
+
 
 @dataclass(frozen=True)
 class VariantResults:
@@ -20,12 +22,23 @@ class VariantResults:
     Attributes:
         resolved: the recipe.
         variant: what the model was made for.
+        first: whether it is the recipe's first: further ones carry their names in those of their files.
         folders: by stage, where its files lie.
     """
 
     resolved: ResolvedRecipe
     variant: Variant
+    first: bool
     folders: dict[str, Path]
+
+    def name_in_bundle(self, what: str) -> str:
+        """Path of ``quantized``, ``lowered`` or ``golden`` in the bundle."""
+        grid = "" if self.first else f".{self.variant.grid.name}"
+        return {
+            QUANTIZED: f"model{grid}.onnx",
+            LOWERED: f"reference/lowered{grid}.onnx",
+            GOLDEN: f"golden/outputs{grid}.npz",
+        }[what]
 
     def models(self) -> dict[str, Path]:
         return {

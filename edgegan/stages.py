@@ -45,7 +45,9 @@ from edgegan.recipe import ResolvedRecipe
 from edgegan.runtimes.base import Engine, Runtime, first_output
 from edgegan.runtimes.ort import OrtRuntime
 from edgegan.simulation.engine import SimulatedEngine
-from edgegan.targets import Variant
+from edgegan.simulation.exact import simulate
+from edgegan.simulation.processors import TENSORRT, arithmetic_of
+from edgegan.targets import Target, Variant
 
 Report = Callable[[int, int], None]
 """Called with (done, total)."""
@@ -153,10 +155,12 @@ def calibrate_ranges(bench: Workbench, folder: Path, report: Report) -> None:
 
 
 def emit_quantized(bench: Workbench, folder: Path, calibrated: Path) -> None:
-    """``model.onnx``: the QDQ model; ``emitted.json``: what was kept float in it."""
+    """``model.onnx``: the QDQ model; ``emitted.json``: what computes in float between its integers."""
     placed = bench.calibrated(calibrated / "parameters.safetensors")
     _write_model(bench, placed.graph, folder / "model.onnx")
-    _write_json(folder / "emitted.json", {"kept_float": list(placed.kept_float)})
+    islands = simulate(placed.graph, bench.inputs(EXAMPLE_BATCH, 0)).islands
+    document = {"kept_float": list(placed.kept_float), "islands": sorted(islands)}
+    _write_json(folder / "emitted.json", document)
 
 
 def make_golden(bench: Workbench, folder: Path, folders: Folders) -> None:
@@ -173,6 +177,7 @@ def check_parity(
     bench: Workbench,
     folder: Path,
     folders: Folders,
+    target: Target,
     runtime: Runtime,
     samples: int,
     report: Report,
@@ -184,7 +189,7 @@ def check_parity(
         bench.calibrated(folders["calibrated"] / "parameters.safetensors").graph,
         bench.feed(samples, seed),
         runtime,
-        bench.variant.grid.integer_bias,
+        arithmetic_of(target),
         lambda done: report(done, samples),
     )
     _write_json(
@@ -229,7 +234,7 @@ def _engine(bench: Workbench, folders: Folders) -> Engine:
         return OrtRuntime().load(folders["emitted"] / "model.onnx")
     placed = bench.calibrated(folders["calibrated"] / "parameters.safetensors")
     name = bench.resolved.generator.output.name
-    return SimulatedEngine(placed.graph, name, bench.variant.grid.integer_bias)
+    return SimulatedEngine(placed.graph, name, TENSORRT)
 
 
 def _executed_by(bench: Workbench) -> str:

@@ -12,14 +12,24 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from edgegan.bundle import load_golden
 from edgegan.checks.speed import FLOAT, QUANTIZED, measure_speed, spread_note
 from edgegan.devices import Device, devices_for
 from edgegan.emulation.cores import find_core
 from edgegan.emulation.cost import count
 from edgegan.generators.inputs import draw_inputs
+from edgegan.handoff.description import Delivery
+from edgegan.handoff.write import write_handoff
 from edgegan.latency.environment import environment
 from edgegan.latency.measure import Effort
-from edgegan.results import TargetResults
+from edgegan.latency.memory import footprint
+from edgegan.results import TargetResults, VariantResults
+from edgegan.runtimes.trt_build import BuiltEngines, build_engines
+from edgegan.runtimes.trt_device import local_gpu
+from edgegan.runtimes.trt_library import FLAVOURS, load_library, why_no_build
+from edgegan.runtimes.trt_options import BuildOptions
 from edgegan.stage_runner import StageRunner, code
 from edgegan.targets import Target
 from edgegan.variant_run import VariantRun
@@ -45,6 +55,10 @@ class TargetRun:
                 self._latency(device)
             elif device.core == emulation.cost_core or len(devices) == 1:
                 self._cost(device)
+        if self.target.runtime in FLAVOURS:
+            self._engines()
+        if self.target.processor == "aarch64":
+            self._handoff()
         return TargetResults(
             self.variant.results(), self.target, devices, reason, self.runner.folders
         )
@@ -71,6 +85,7 @@ class TargetRun:
                 self.variant.bench,
                 out,
                 self.variant.runner.folders,
+                self.target,
                 device.runtime(),
                 samples,
                 self.runner.progress(name),
@@ -111,6 +126,74 @@ class TargetRun:
             _write(out / "cost.json", document | {"ratio": ratio, "core": core.name})
 
         self.runner.run(device.stage("cost"), self._key(device), make)
+
+    def _engines(self) -> None:
+        """Engines for named GPUs, or for the one here; nothing where the library cannot build."""
+        flavour, section = FLAVOURS[self.target.runtime], self.variant.resolved.recipe.tensorrt
+        if why_no_build(flavour):
+            return
+        capabilities = section.capabilities if flavour.ahead_of_time else ()
+        timings = None if flavour.ahead_of_time else self.runner.cache.folder.parent / "timings"
+        options = BuildOptions(capabilities, section.profile(), timings)
+        version = str(load_library(flavour).__version__)
+        model = self.variant.results().models()[QUANTIZED]
+        self.runner.run(
+            "engines",
+            [
+                self.variant.runner.keys["emitted"],
+                flavour.name,
+                version,
+                capabilities or vars(local_gpu()),
+                section.batch,
+                code("runtimes"),
+            ],
+            lambda out: _write(
+                out / "engines.json", _described(build_engines(model, options, out, flavour))
+            ),
+        )
+
+    def _handoff(self) -> None:
+        results, emitted = self.variant.results(), self.variant.runner.keys["emitted"]
+        key = [emitted, results.name_in_bundle(QUANTIZED), code("handoff"), environment().key()]
+        self.runner.run("handoff", key, lambda out: _hand_over(results, out))
+
+
+def _described(built: BuiltEngines) -> dict[str, Any]:
+    engines = [
+        {
+            "file": engine.file.name,
+            "bytes": engine.bytes,
+            "capability": engine.capability,
+            "library": f"{engine.library} {engine.version}",
+            "execution": engine.execution.as_json(),
+            "ran": engine.ran,
+        }
+        for engine in built.engines
+    ]
+    return {"engines": engines, "refused": built.refused}
+
+
+def _hand_over(results: VariantResults, out: Path) -> None:
+    resolved, model = results.resolved, results.models()[QUANTIZED]
+    generator, golden = resolved.generator, load_golden(results.folders["golden"])
+    image = golden[generator.output.name]
+    error = float(np.abs(image - golden[f"{generator.output.name}_float"]).max())
+    delivery = Delivery(
+        name=resolved.recipe.name,
+        license=resolved.license,
+        inputs=generator.inputs,
+        output=generator.output,
+        output_shape=image.shape[1:],
+        model=f"../{results.name_in_bundle(QUANTIZED)}",
+        proven_with=environment().packages["onnxruntime"],
+        # behind a float operator, another processor's last bits may cascade to the quantization error
+        tolerance=error if results.read("emitted")["islands"] else 0.0,
+        peak_bytes=footprint(model, generator.inputs, 1, 1).peak_bytes[0],
+    )
+    folder = out / "handoff"
+    folder.mkdir()
+    ort = write_handoff(folder, delivery, model, golden)
+    _write(out / "handoff.json", {"ort_bytes": None if ort is None else ort.bytes})
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:

@@ -25,7 +25,6 @@ class Grid:
         signed: whether activations are int8 with zero point 0 (else uint8 with any zero point).
         weight_widths: by the recipe's weight bits, the bits that weights really use. Processors
             without VNNI add pairs of products in 16 bits, which full 8-bit weights overflow.
-        integer_bias: whether the runtime adds the bias to the integer sums (else in float behind them).
         weight_site: where weights of rewritten layers are quantized: each phase, or the original
             kernel, from which the runtime builds the phases when it loads the model.
     """
@@ -33,7 +32,6 @@ class Grid:
     name: str
     signed: bool
     weight_widths: tuple[tuple[int, int], ...]
-    integer_bias: bool = True
     weight_site: WeightSite = "phases"
 
     def width(self, weight_bits: int) -> int:
@@ -109,7 +107,7 @@ AFFINE_U8 = Grid("affine-u8", signed=False, weight_widths=((8, 8), (4, 4), (2, 2
 AFFINE_U8_NARROW = replace(
     AFFINE_U8, name="affine-u8-narrow", weight_widths=((8, 7), (4, 4), (2, 2))
 )
-SYMMETRIC_S8 = Grid("symmetric-s8", signed=True, weight_widths=((8, 8),), integer_bias=False)
+SYMMETRIC_S8 = Grid("symmetric-s8", signed=True, weight_widths=((8, 8),))
 
 ORT_LOWERING = LoweringProfile("ort")
 TENSORRT_LOWERING = LoweringProfile(

@@ -49,7 +49,9 @@ class VariantRun:
         cache: StageCache,
         listen: Listener,
         qualifier: str,
+        first: bool,
     ) -> None:
+        self.first = first
         self.resolved = resolved
         self.folder = folder
         self.variant = variant
@@ -114,7 +116,7 @@ class VariantRun:
         return self.results()
 
     def results(self) -> VariantResults:
-        return VariantResults(self.resolved, self.variant, self.runner.folders)
+        return VariantResults(self.resolved, self.variant, self.first, self.runner.folders)
 
     def _quality(self, engine: Any) -> None:
         checks, features = self.resolved.recipe.checks, self.resolved.features

@@ -26,6 +26,7 @@ from torch import fx
 from edgegan.quantization.placement import quantized_nodes
 from edgegan.runtimes.base import Runtime, first_output
 from edgegan.simulation.exact import simulate
+from edgegan.simulation.processors import ORT_X86, Arithmetic
 
 _BATCH = 32
 
@@ -72,7 +73,7 @@ def measure_parity(
     graph: fx.GraphModule,
     inputs: dict[str, NDArray[np.float32]],
     runtime: Runtime,
-    integer_bias: bool = True,
+    arithmetic: Arithmetic = ORT_X86,
     report: Callable[[int], None] = lambda samples: None,
 ) -> Parity:
     """Compare engine and simulation on the same inputs.
@@ -82,7 +83,7 @@ def measure_parity(
         graph: the quantized graph that ``model`` was emitted from.
         inputs: float32 ``[N, ...]`` by input name, in the graph's order.
         runtime: executes ``model``.
-        integer_bias: see ``edgegan.targets.Grid``.
+        arithmetic: of the runtime.
         report: called with the number of samples done.
     """
     tapped, names = _tap(model, quantized_nodes(graph))
@@ -101,9 +102,9 @@ def measure_parity(
         )
         engine = {name: torch.from_numpy(outputs[name].astype(np.float64)) for name in names}
         tensors = tuple(torch.from_numpy(v) for v in batch.values())
-        regional = simulate(graph, tensors, integer_bias, engine)
+        regional = simulate(graph, tensors, arithmetic, engine)
         islands = regional.islands
-        whole = simulate(graph, tensors, integer_bias) if islands else regional
+        whole = simulate(graph, tensors, arithmetic) if islands else regional
         for name in names:
             worst[name] = max(worst[name], _difference(engine, regional.integers, name))
             end_to_end = max(end_to_end, _difference(engine, whole.integers, name))

@@ -11,6 +11,7 @@ from edgegan.devices import Device
 from edgegan.latency.confidence import Estimate
 from edgegan.latency.environment import environment, package_versions
 from edgegan.results import TargetResults
+from edgegan.runtimes.trt_library import FLAVOURS, why_no_build
 from edgegan.targets import why_inexact
 
 SCHEMA = "edgegan.report/2"
@@ -42,6 +43,8 @@ def _target(result: TargetResults) -> dict[str, Any]:
         "kept_float": variant.read("emitted")["kept_float"],
         "diagnosis": variant.read("diagnosis"),
         "unavailable": result.unavailable,
+        "engines": result.read("engines"),
+        "handoff": result.read("handoff"),
         "devices": {
             device.label: {
                 stage: result.read(stage, device)
@@ -73,6 +76,12 @@ class _Checks:
             self._device(device)
         if not self.results.devices:
             self._unavailable(name, "parity.max_lsb")
+        if self.target.processor == "nvidia":
+            self._engines(self.results.read("engines"))
+        handoff = self.results.read("handoff")
+        if handoff is not None and handoff["ort_bytes"] is not None:
+            ort = handoff["ort_bytes"]
+            self._add(name, "size.ort", ort / sizes[FLOAT], f"{ort} of {sizes[FLOAT]} bytes")
         return self.checks
 
     def _quality(self, quality: dict[str, Any]) -> None:
@@ -106,6 +115,22 @@ class _Checks:
             dot = f"{how}; {quantized['dot']} dot products"
             self._add(device.label, "cost.instructions", quantized["instructions"], dot)
             self._add(device.label, "cost.ratio", cost["ratio"], f"original float / int8; {how}")
+
+    def _engines(self, built: dict[str, Any] | None) -> None:
+        name = self.target.name
+        if built is None:
+            reason = why_no_build(FLAVOURS[self.target.runtime]) or ""
+            self._add(name, "engine.count", 0, f"not built: {reason}", reason)
+            return
+        engines = built["engines"]
+        which = ", ".join(engine["capability"] for engine in engines)
+        how = f"{which}; built, {'run' if self.results.devices else 'not run'}"
+        refused = "".join(f"; {sm}: {reason}" for sm, reason in built["refused"].items())
+        self._add(name, "engine.count", len(engines), how + refused)
+        for engine in engines:
+            where = f"{name}@{engine['capability']}"
+            share = engine["execution"]["int8_mac_share"]
+            self._add(where, "int8.mac_share", share, f"as built by {engine['library']}")
 
     def _parity(self, device: Device, parity: dict[str, Any]) -> None:
         """Bit parity is owed where the CPU adds exactly; elsewhere the reason is given."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-_CONVEYS = frozenset(
+CONVEYS = frozenset(
     {
         "Transpose",
         "Reshape",
@@ -22,22 +22,6 @@ _CONVEYS = frozenset(
     }
 )
 """Operators that carry tensors to others. What computes (``QLinearAdd`` or ``Add``) is not here."""
-
-_MOVES = frozenset(
-    {
-        "Slice",
-        "Concat",
-        "Gather",
-        "Split",
-        "DepthToSpace",
-        "Cast",
-        "Shape",
-        "Expand",
-        "Tile",
-        "MaxPool",
-    }
-)
-"""Operators that work on integers as on floats."""
 
 Tensors = Mapping[str, NDArray[Any]]
 
@@ -68,10 +52,12 @@ class ExecutionMap:
     Attributes:
         layers: those with multiplications, in order.
         kernels: every operator of the optimized graph and how often it occurs.
+        islands: those that compute in float, and how often; empty where the runtime does not tell.
     """
 
     layers: tuple[LayerExecution, ...]
     kernels: dict[str, int]
+    islands: dict[str, int] = field(default_factory=dict)
 
     @property
     def mac_share(self) -> float:
@@ -82,23 +68,14 @@ class ExecutionMap:
 
     def computation(self) -> tuple[tuple[LayerExecution, ...], dict[str, int]]:
         """The map without operators that only convey data: what decides the numbers."""
-        kernels = {k: n for k, n in self.kernels.items() if k not in _CONVEYS}
+        kernels = {k: n for k, n in self.kernels.items() if k not in CONVEYS}
         return self.layers, kernels
-
-    def islands(self) -> dict[str, int]:
-        """Operators that compute in float, and how often each occurs."""
-        integer = ("QLinear", "QGemm", "MatMulInteger", "ConvInteger", "Nhwc")
-        return {
-            kernel: count
-            for kernel, count in self.kernels.items()
-            if kernel not in _CONVEYS | _MOVES and not kernel.startswith(integer)
-        }
 
     def as_json(self) -> dict[str, Any]:
         return {
             "layers": [asdict(layer) for layer in self.layers],
             "kernels": self.kernels,
-            "islands": self.islands(),
+            "islands": self.islands,
             "int8_mac_share": self.mac_share,
         }
 

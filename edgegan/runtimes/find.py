@@ -1,14 +1,20 @@
-"""From a target to the runtime that executes it."""
+"""From a target to the runtime that executes it on this machine."""
 
 from __future__ import annotations
 
 from edgegan.runtimes.base import Runtime
 from edgegan.runtimes.ort import OrtRuntime
+from edgegan.runtimes.trt import TensorRtRuntime
+from edgegan.runtimes.trt_library import FLAVOURS
+from edgegan.runtimes.trt_options import BatchProfile, BuildOptions
 from edgegan.targets import Target
 
-_RUNTIMES = {"ort": OrtRuntime}
+_ANY_BATCH = BatchProfile(1, 1, 64)
+"""Of engines that checks run: they go in batches."""
 
 
 def runtime_for(target: Target) -> Runtime:
     """The target's runtime."""
-    return _RUNTIMES[target.runtime]()
+    if target.runtime == "ort":
+        return OrtRuntime()
+    return TensorRtRuntime(FLAVOURS[target.runtime], BuildOptions(batch=_ANY_BATCH))

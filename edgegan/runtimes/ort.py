@@ -14,7 +14,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from edgegan.errors import BundleError
-from edgegan.runtimes.base import ExecutionMap, LayerExecution, Tensors
+from edgegan.runtimes.base import CONVEYS, ExecutionMap, LayerExecution, Tensors
 from edgegan.runtimes.macs import count_macs
 
 _INTEGER_KERNELS = frozenset(
@@ -27,6 +27,23 @@ _INTEGER_KERNELS = frozenset(
         "ConvInteger",
     }
 )
+_MOVES = frozenset(
+    {
+        "Slice",
+        "Concat",
+        "Gather",
+        "Split",
+        "DepthToSpace",
+        "Cast",
+        "Shape",
+        "Expand",
+        "Tile",
+        "MaxPool",
+    }
+)
+"""Operators that work on integers as on floats."""
+
+_INTEGER_PREFIXES = ("QLinear", "QGemm", "MatMulInteger", "ConvInteger", "Nhwc")
 _QUIET = 3
 
 
@@ -102,7 +119,17 @@ def execution_map_of(source: onnx.ModelProto, optimized: onnx.ModelProto) -> Exe
         kernel = _kernel_of(name, operator, kernels)
         precision = "int8" if kernel in _INTEGER_KERNELS else "float"
         layers.append(LayerExecution(name, operator, kernel, precision, macs))
-    return ExecutionMap(tuple(layers), dict(sorted(Counter(kernels.values()).items())))
+    counts = dict(sorted(Counter(kernels.values()).items()))
+    return ExecutionMap(tuple(layers), counts, _islands(counts))
+
+
+def _islands(kernels: dict[str, int]) -> dict[str, int]:
+    """Operators that compute in float."""
+    return {
+        kernel: count
+        for kernel, count in kernels.items()
+        if kernel not in CONVEYS | _MOVES and not kernel.startswith(_INTEGER_PREFIXES)
+    }
 
 
 def _kernel_of(name: str, operator: str, kernels: dict[str, str]) -> str:

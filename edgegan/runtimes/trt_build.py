@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,21 +31,37 @@ from edgegan.runtimes.trt_options import BuildOptions, BuiltEngine, engine_name
 from edgegan.runtimes.trt_worker import ANSWER, ENGINE, REQUEST, TIMING
 
 
+@dataclass(frozen=True)
+class BuiltEngines:
+    """Engines for several compute capabilities.
+
+    Attributes:
+        engines: those that were built.
+        refused: why the others were not, by capability.
+    """
+
+    engines: tuple[BuiltEngine, ...]
+    refused: dict[str, str]
+
+
 def build_engines(
     model: Path, options: BuildOptions, folder: Path, flavour: Flavour = TENSORRT_RTX
-) -> tuple[BuiltEngine, ...]:
+) -> BuiltEngines:
     """Build one engine for each compute capability, named by ``engine_name``.
 
     Raises:
-        ModelError, UnavailableError, UsageError, EdgeganError: see ``build_engine``. Engines that were
-            finished before stay.
+        UnavailableError, UsageError, EdgeganError: see ``build_engine``.
     """
     capabilities = options.capabilities or (_local_capability(flavour),)
     chosen = [replace(options, capabilities=(name,)) for name in options.capabilities] or [options]
-    return tuple(
-        build_engine(model, each, folder / engine_name(model, capability), flavour)
-        for capability, each in zip(capabilities, chosen, strict=True)
-    )
+    engines, refused = [], {}
+    for capability, each in zip(capabilities, chosen, strict=True):
+        try:
+            output = folder / engine_name(model, capability)
+            engines.append(build_engine(model, each, output, flavour))
+        except ModelError as error:
+            refused[capability] = str(error)
+    return BuiltEngines(tuple(engines), refused)
 
 
 def build_engine(

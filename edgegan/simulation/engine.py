@@ -12,6 +12,7 @@ from torch import fx
 
 from edgegan.runtimes.base import Tensors
 from edgegan.simulation.exact import simulate
+from edgegan.simulation.processors import Arithmetic
 
 
 class SimulatedEngine:
@@ -20,17 +21,17 @@ class SimulatedEngine:
     Args:
         graph: with its scales and zero points set.
         output: name of the image.
-        integer_bias: see ``edgegan.targets.Grid``.
+        arithmetic: of the runtime that it stands for.
     """
 
-    def __init__(self, graph: fx.GraphModule, output: str, integer_bias: bool) -> None:
+    def __init__(self, graph: fx.GraphModule, output: str, arithmetic: Arithmetic) -> None:
         self._graph = graph
         self._output = output
-        self._integer_bias = integer_bias
+        self._arithmetic = arithmetic
 
     def run(self, inputs: Tensors, outputs: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
         tensors = tuple(torch.from_numpy(np.asarray(value)) for value in inputs.values())
         leaves, _ = torch.utils._pytree.tree_flatten(
-            simulate(self._graph, tensors, self._integer_bias).output
+            simulate(self._graph, tensors, self._arithmetic).output
         )
         return {self._output: leaves[0].numpy()}

@@ -27,8 +27,8 @@ from edgegan.simulation.arithmetic import (
     integer_bias,
     quantize,
     requantize,
-    requantize_binary,
 )
+from edgegan.simulation.processors import ORT_X86, Arithmetic
 
 aten = torch.ops.aten
 
@@ -40,19 +40,19 @@ _TABLES = (aten.leaky_relu.default, aten.cat.default)
 def simulate(
     graph: fx.GraphModule,
     inputs: tuple[torch.Tensor, ...],
-    integer_bias: bool = True,
+    arithmetic: Arithmetic = ORT_X86,
     engine: Mapping[str, torch.Tensor] | None = None,
 ) -> Simulated:
     """Run ``graph`` on float32 ``inputs``.
 
     Args:
-        integer_bias: see ``edgegan.targets.Grid``.
+        arithmetic: of the runtime that is simulated.
         engine: integers of the engine by quantizer node. Behind a float island the simulation goes
             on with them, so that each integer region is judged by itself: float operators differ
             in their last bits between machines, and one different rounding there would otherwise
             cascade through everything behind it.
     """
-    interpreter = _Simulation(graph, integer_bias, engine or {})
+    interpreter = _Simulation(graph, arithmetic, engine or {})
     output = interpreter.run(*inputs)
     return Simulated(output, interpreter.integers, frozenset(interpreter.islands))
 
@@ -74,10 +74,10 @@ class Simulated:
 
 class _Simulation(fx.Interpreter):
     def __init__(
-        self, graph: fx.GraphModule, integer_bias: bool, engine: Mapping[str, torch.Tensor]
+        self, graph: fx.GraphModule, arithmetic: Arithmetic, engine: Mapping[str, torch.Tensor]
     ) -> None:
         super().__init__(graph)
-        self.integer_bias = integer_bias
+        self.arithmetic = arithmetic
         self.engine = engine
         self.integers: dict[str, torch.Tensor] = {}
         self.islands: set[str] = set()
@@ -92,7 +92,7 @@ class _Simulation(fx.Interpreter):
         if n.target is FAKE_QUANTIZE:
             return self._quantizer(n, args)
         if is_call(n, *LAYERS) and all(isinstance(a, Quantized) for a in args[:2]):
-            return _layer(n, args, self.integer_bias)
+            return _layer(n, args, self.arithmetic)
         if is_call(n, *_TABLES) and all(
             isinstance(self.env[a], Quantized) for a in n.all_input_nodes
         ):
@@ -100,7 +100,7 @@ class _Simulation(fx.Interpreter):
         return _run(n, args)
 
     def _quantizer(self, n: fx.Node, args: tuple[Any, ...]) -> Quantized:
-        result = _quantize(*args)
+        result = _quantize(self.arithmetic, *args)
         if is_parameter(n.args[0]):
             return result
         self.integers[n.name] = result.integers
@@ -146,21 +146,27 @@ def _expand(kernel: Quantized, args: tuple[Any, ...]) -> Quantized:
     return Quantized(integers, scale.reshape(shape), zero.reshape(shape))
 
 
-def _layer(node: fx.Node, args: tuple[Any, ...], with_integer_bias: bool) -> Accumulator:
+def _layer(node: fx.Node, args: tuple[Any, ...], arithmetic: Arithmetic) -> Accumulator:
     x, w = args[0], args[1]
     bias = args[2] if len(args) > 2 else None
     scale = x.scale * (w.scale.reshape(-1) if w.scale.ndim else w.scale)
-    units = integer_bias(bias, scale) if bias is not None and with_integer_bias else None
+    units = integer_bias(bias, scale) if bias is not None and arithmetic.integer_bias else None
     sums = node.target(  # type: ignore[operator]
         x.integers - x.zero_point, w.integers - w.zero_point, units, *args[3:]
     )
     shaped = along(scale, sums.ndim, 1) if scale.ndim else scale
-    behind = None if bias is None or with_integer_bias else along(bias, sums.ndim, 1)
+    behind = None if bias is None or arithmetic.integer_bias else along(bias, sums.ndim, 1)
     return Accumulator(sums, shaped, behind)
 
 
 def _quantize(
-    x: Any, scale: torch.Tensor, zero_point: torch.Tensor, bits: int, signed: bool, axis: int
+    arithmetic: Arithmetic,
+    x: Any,
+    scale: torch.Tensor,
+    zero_point: torch.Tensor,
+    bits: int,
+    signed: bool,
+    axis: int,
 ) -> Quantized:
     low, high = integer_range(bits, signed)
     zero_point = zero_point.round().clamp(low, high)
@@ -169,7 +175,8 @@ def _quantize(
     if isinstance(x, Accumulator):
         return requantize(x, scale, zero_point, low, high)
     if isinstance(x, Binary):
-        return requantize_binary(x, scale, zero_point, low, high)
+        compute = arithmetic.add if x.kind == "add" else arithmetic.multiply
+        return compute(x, scale, zero_point, low, high)
     s, z = along(scale, x.ndim, axis), along(zero_point, x.ndim, axis)
     return quantize(x, s, z, low, high)
 

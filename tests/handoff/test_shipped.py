@@ -43,9 +43,9 @@ def handed_over(folder: Path, recipe_name: str) -> tuple[Bundle, Path, OrtFiles 
         output=manifest.output,
         output_shape=manifest.output_shape,
         model="../model.onnx",
-        proven_with=manifest.targets[0].proven_with["onnxruntime"],
+        proven_with=manifest.targets[0].devices[0].versions["onnxruntime"],
     )
-    golden = bundle.golden("inputs") | bundle.golden("outputs")
+    golden = bundle.golden("golden/inputs.npz") | bundle.golden("golden/outputs.npz")
     return bundle, handoff, write_handoff(handoff, given, bundle.path("model.onnx"), golden)
 
 
@@ -56,7 +56,7 @@ def eight(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundle, Path, OrtFi
 
 def test_the_ort_file_computes_the_same_bits(eight: tuple[Bundle, Path, OrtFiles]) -> None:
     bundle, _, ort = eight
-    inputs = bundle.golden("inputs")
+    inputs = bundle.golden("golden/inputs.npz")
     runtime = OrtRuntime()
     expected = first_output(runtime.load(bundle.path("model.onnx")).run(inputs))
     np.testing.assert_array_equal(first_output(runtime.load(ort.model).run(inputs)), expected)
@@ -77,7 +77,9 @@ def test_the_ort_file_runs_integer_kernels(
     session = onnxruntime.InferenceSession(
         str(ort.model), options, providers=["CPUExecutionProvider"]
     )
-    session.run(None, {name: array[:1] for name, array in bundle.golden("inputs").items()})
+    session.run(
+        None, {name: array[:1] for name, array in bundle.golden("golden/inputs.npz").items()}
+    )
     events = json.loads(Path(session.end_profiling()).read_text())
     ran = {event["args"]["op_name"] for event in events if "op_name" in event.get("args", {})}
     assert "QLinearConv" in ran and "Conv" not in ran

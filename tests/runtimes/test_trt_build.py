@@ -40,7 +40,7 @@ def test_one_engine_for_each_capability(tmp_path: Path) -> None:
     """Residual sum, pixel shuffle and all multiply in int8, but for Turing: there nothing does."""
     model = saved(trt_models.residual(), tmp_path)
     options = BuildOptions(("sm75", "sm86", "sm89", "sm120"), BatchProfile(1, 1, 8))
-    engines = build_engines(model, options, tmp_path / "out")
+    engines = build_engines(model, options, tmp_path / "out").engines
     names = [f"model.{name}.engine" for name in options.capabilities]
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(names)
     assert [engine.file.name for engine in engines] == names

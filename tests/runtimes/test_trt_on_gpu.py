@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgegan.errors import ModelError
 from edgegan.runtimes import trt_build, trt_library, trt_worker
 from edgegan.runtimes.trt import TensorRtRuntime
 from edgegan.runtimes.trt_build import build_engines
@@ -95,7 +94,7 @@ def test_the_engine_is_for_the_gpu_here_and_the_cache_is_kept(
     library: Any, model: Path, tmp_path: Path
 ) -> None:
     options = BuildOptions(batch=BatchProfile(1, 2, 4), timing_cache=tmp_path / "times")
-    (engine,) = build_engines(model, options, tmp_path / "out", FAKE)
+    (engine,) = build_engines(model, options, tmp_path / "out", FAKE).engines
     assert engine.file == tmp_path / "out" / "model.sm89.engine"
     assert engine.file.read_bytes() == PLAN
     assert (engine.library, engine.version, engine.capability) == ("tensorrt", "11.4.0", "sm89")
@@ -121,6 +120,9 @@ def test_a_silent_refusal_is_a_sentence(
     library: Any, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Builder, "build_serialized_network", lambda *anything: None)
-    with pytest.raises(ModelError, match="cannot build an engine from it: no reason given"):
-        build_engines(model, BuildOptions(), tmp_path / "out", FAKE)
+    built = build_engines(model, BuildOptions(), tmp_path / "out", FAKE)
+    assert built.engines == ()
+    assert [
+        "cannot build an engine from it: no reason given" in r for r in built.refused.values()
+    ] == [True]
     assert list((tmp_path / "out").iterdir()) == []

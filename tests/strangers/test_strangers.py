@@ -75,7 +75,7 @@ def test_exports(name: str, tmp_path: Path) -> None:
     bundle = open_bundle(tmp_path / "bundle")
     module = getattr(generators, name)()
     module.load_state_dict(load_file(tmp_path / "w.safetensors"))
-    inputs = bundle.golden("inputs")
+    inputs = bundle.golden("golden/inputs.npz")
     reference = OrtRuntime().load(bundle.folder / "reference" / "float.onnx").run(inputs)
     with torch.no_grad():
         expected = module.eval()(*(torch.from_numpy(value) for value in inputs.values()))
