@@ -51,7 +51,7 @@ Dir::Log "{folder}/log";
 
 @dataclass(frozen=True)
 class Package:
-    """A package as it was unpacked."""
+    """A Debian package (``name:architecture``) or a wheel as it was unpacked."""
 
     name: str
     version: str
@@ -132,8 +132,9 @@ class Archive:
         packages = []
         for file in sorted((self._folder / "cache" / "archives").glob("*.deb")):
             _run(["dpkg-deb", "--extract", str(file), str(into)], {})
-            name, version, _ = file.stem.split("_")
-            packages.append(Package(name, unquote(version), file_digest(file)))
+            name, version, architecture = file.stem.split("_")
+            digest = file_digest(file)
+            packages.append(Package(f"{name}:{architecture}", unquote(version), digest))
         return packages
 
     def _apt(self, *arguments: str) -> None:

@@ -173,7 +173,7 @@ def _make(work: Path, root: Path, report: Callable[[str], None]) -> None:
     packages = Archive(work / "arm64", "arm64", origin).unpack(_GUEST, root / "guest")
     report("QEMU's user mode")
     host = Archive(work / "amd64", "amd64", origin).unpack(["qemu-user"], root / "qemu")
-    qemu = next(package.version for package in host if package.name == "qemu-user")
+    qemu = next(package.version for package in host if package.name == "qemu-user:amd64")
     _keep_what_runs(root)
     python = next((root / "guest" / "usr" / "bin").glob("python3.*")).name.removeprefix("python")
     report(f"ONNX Runtime {onnxruntime.__version__} and NumPy for arm64")
