@@ -1,6 +1,6 @@
 """The simulation's formulas against ONNX Runtime on every emulated core, exhaustively.
 
-On ARM, QLinearAdd is another formula (``tests.emulation.neon``); all others are those of x86.
+On ARM, QLinearAdd is another formula (``edgegan.simulation.neon``); all others are those of x86.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from edgegan.emulation.cores import CORES
 from edgegan.emulation.machine import EmulatedRuntime
+from edgegan.simulation import neon
 from edgegan.simulation.arithmetic import (
     Accumulator,
     Binary,
@@ -25,7 +26,6 @@ from edgegan.simulation.arithmetic import (
     requantize,
     requantize_binary,
 )
-from tests.emulation import neon
 from tests.emulation.models import Builder
 
 pytestmark = pytest.mark.slow
