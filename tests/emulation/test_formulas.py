@@ -154,7 +154,7 @@ def test_requantization_of_sums(machine: Path, name: str, channels: int) -> None
         total = (
             torch.from_numpy(sums).double() + integer_bias(torch.from_numpy(bias), scale)[:, None]
         )
-        pending = Accumulator(total, scale[:, None], rectified)
+        pending = Accumulator(total, scale[:, None], rectified=rectified)
         grid = torch.tensor(s_y), torch.tensor(float(z_y))
         expected[output] = requantize(pending, *grid, 0, 255).integers.numpy()
         assert not wide or total.max() > 2**24
