@@ -15,6 +15,7 @@ from edgegan.bundle import Bundle, first_executable
 from edgegan.checks.parity import Parity, measure_parity
 from edgegan.errors import BundleError
 from edgegan.quantization.calibrate import QuantizationParameters, apply_parameters
+from edgegan.quantization.placement import QUANTIZERS, Placed
 from edgegan.recipe import load_recipe, resolve
 from edgegan.runtimes.find import runtime_for
 from edgegan.simulation.processors import arithmetic_of
@@ -37,7 +38,7 @@ def compare_with_simulation(bundle: Bundle, generator: Path | None, samples: int
     target = find_target(entry.name)
     bench = Workbench(resolved, folder, recipe.variant(target))
     model = bundle.path(entry.model)
-    parameters = _read_parameters(model)
+    parameters = read_parameters(model, bench.placed)
     if set(parameters) != set(bench.placed.quantizers):
         raise BundleError(
             f"{bundle.folder}: its quantizers are not those that this edgegan places; it was made by "
@@ -53,16 +54,25 @@ def compare_with_simulation(bundle: Bundle, generator: Path | None, samples: int
     )
 
 
-def _read_parameters(model: Path) -> dict[str, QuantizationParameters]:
-    """Scale and zero point of every quantizer, from the ONNX model."""
+def read_parameters(model: Path, placed: Placed) -> dict[str, QuantizationParameters]:
+    """Scale and zero point of every quantizer of ``placed`` that the ONNX model has.
+
+    The scales of a stored kernel are repeated for its phases; the first ones are the kernel's.
+    """
     proto = onnx.load(model)
     constants = {tensor.name: tensor for tensor in proto.graph.initializer}
     found = {}
     for node in proto.graph.node:
         if node.op_type != "DequantizeLinear" or not node.input[1].startswith("quantizers."):
             continue
-        name = node.input[1].removeprefix("quantizers.").removesuffix(".scale")
+        name = node.input[1].removeprefix("quantizers.").partition(".scale")[0]
+        if name not in placed.quantizers:
+            continue
         scale, zero = (onnx.numpy_helper.to_array(constants[key]) for key in node.input[1:3])
+        wanted = getattr(getattr(placed.graph, QUANTIZERS), name).scale.shape
+        if wanted:
+            scale = scale[: wanted[0]]
+            zero = zero[: wanted[0]] if zero.ndim else zero
         zeros = np.broadcast_to(zero.astype(np.int64), scale.shape)
         found[name] = QuantizationParameters(np.asarray(scale, np.float32), np.array(zeros))
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -12,6 +13,9 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
+
+from edgegan.emulation.root import emulation_folder, find_installed, install
+from edgegan.errors import EdgeganError, UnavailableError
 
 torch.set_num_threads(1)
 settings.register_profile(
@@ -43,3 +47,28 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip("the data sets are not on this machine")
     return folder
+
+
+@pytest.fixture(scope="session")
+def machine_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The emulated machine: the one that is set up here, or one made for this run of the tests."""
+    own = emulation_folder()
+    try:
+        find_installed(own)
+    except UnavailableError:
+        made = tmp_path_factory.mktemp("emulated") / "machine"
+        try:
+            install(made, print)
+        except EdgeganError as error:
+            pytest.skip(f"no emulated machine can be set up: {error}")
+        yield made
+        shutil.rmtree(made)
+    else:
+        yield own
+
+
+@pytest.fixture
+def machine(machine_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The machine's folder, which edgegan uses during the test."""
+    monkeypatch.setenv("EDGEGAN_EMULATION", str(machine_folder))
+    return machine_folder

@@ -20,7 +20,8 @@ from edgegan.cache import file_digest
 from edgegan.errors import UnavailableError
 
 RELEASE = "bookworm"
-"""The one release, on every host: its QEMU 7.2 takes plugins, its Python is known to wheels."""
+"""The release of emulated machines, on every host: its QEMU 7.2 takes plugins, its Python is known to
+wheels."""
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _TOOLS = ("apt-get", "apt-config", "dpkg-deb")
@@ -105,16 +106,19 @@ class Archive:
         folder: for apt's own files; must not exist.
         architecture: as Debian names it.
         origin: where to fetch from.
+        release: Debian's name of it.
 
     Raises:
         UnavailableError: if the indexes cannot be fetched or are not signed by Debian.
     """
 
-    def __init__(self, folder: Path, architecture: str, origin: Mirrors) -> None:
+    def __init__(
+        self, folder: Path, architecture: str, origin: Mirrors, release: str = RELEASE
+    ) -> None:
         for part in ("sources", "state/lists/partial", "cache/archives/partial", "log"):
             (folder / part).mkdir(parents=True)
         (folder / "state" / "status").touch()
-        (folder / "sources" / "debian.sources").write_text(_sources(origin))
+        (folder / "sources" / "debian.sources").write_text(_sources(origin, release))
         network = _run(["apt-config", "dump", "Acquire"], {})
         own = _CONFIGURATION.format(architecture=architecture, folder=folder)
         (folder / "apt.conf").write_text(network + own)
@@ -141,10 +145,10 @@ class Archive:
         _run(["apt-get", "-qq", "-y", *arguments], {"APT_CONFIG": str(self._folder / "apt.conf")})
 
 
-def _sources(origin: Mirrors) -> str:
-    suites = [(origin.archive, f"{RELEASE} {RELEASE}-updates")]
+def _sources(origin: Mirrors, release: str) -> str:
+    suites = [(origin.archive, f"{release} {release}-updates")]
     if origin.security:
-        suites.append((origin.security, f"{RELEASE}-security"))
+        suites.append((origin.security, f"{release}-security"))
     return "\n".join(
         f"Types: deb\nURIs: {url}\nSuites: {names}\nComponents: main\nSigned-By: {KEYRING}\n"
         for url, names in suites
