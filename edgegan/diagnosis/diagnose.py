@@ -28,6 +28,7 @@ from edgegan.diagnosis.surgery import (
     float_twin,
     grid_groups,
     saturation,
+    weight_twins,
     without_layer,
 )
 from edgegan.errors import BundleError
@@ -86,7 +87,8 @@ def diagnose(
             )
         )
     count = len(next(iter(inputs.values())))
-    return Diagnosis(count, whole, tuple(tensors), tuple(_weights(quantized, original)))
+    weights = _weights(quantized, original, inputs, runtime)
+    return Diagnosis(count, whole, tuple(tensors), tuple(weights))
 
 
 def diagnose_bundle(bundle: Bundle, samples: int) -> Diagnosis:
@@ -156,37 +158,43 @@ def _tensor(
     )
 
 
-def _weights(quantized: onnx.ModelProto, original: onnx.ModelProto) -> list[WeightDiagnosis]:
-    widths: dict[int, int] = {onnx.TensorProto.INT8: 8, onnx.TensorProto.INT4: 4}
+def _weights(
+    quantized: onnx.ModelProto,
+    original: onnx.ModelProto,
+    inputs: dict[str, NDArray[Any]],
+    runtime: Runtime,
+) -> list[WeightDiagnosis]:
+    """Every stored weight, once; errors are those of the weights that the layers really use."""
     known, floats = constants(quantized), constants(original)
-    found = []
-    for node in quantized.graph.node:
-        if node.op_type != "DequantizeLinear":
+    twins = weight_twins(quantized, original)
+    one = {name: value[:1] for name, value in inputs.items()}
+    used = _run(quantized, [twin.dequantized for twin in twins], one, runtime)
+    found: dict[str, WeightDiagnosis] = {}
+    for twin in twins:
+        tensor = known[twin.stored]
+        bits = _WIDTHS.get(tensor.data_type)
+        if bits is None or twin.stored in found:
             continue
-        stored = node.input[0].removesuffix("_int8")
-        stored = stored if stored.endswith("_integers") else f"{stored}_integers"
-        tensor = known.get(stored)
-        base = stored.removesuffix("_integers")
-        if tensor is None or base not in floats or tensor.data_type not in widths:
-            continue
-        bits = widths[tensor.data_type]
         integers = onnx.numpy_helper.to_array(tensor).astype(np.int64)
-        scale = onnx.numpy_helper.to_array(known[node.input[1]]).astype(np.float64)
-        shape = [-1] + [1] * (integers.ndim - 1) if scale.ndim else []
-        exact = onnx.numpy_helper.to_array(floats[base]).astype(np.float64)
+        exact = onnx.numpy_helper.to_array(floats[twin.original]).astype(np.float64)
         low, count = -(1 << (bits - 1)), 1 << bits
         states = np.bincount(integers.ravel() - low, minlength=count)
-        found.append(
-            WeightDiagnosis(
-                name=base.removeprefix("lowered."),
-                bits=bits,
-                states=states.tolist(),
-                low=low,
-                states_used=float((states > 0).mean()),
-                sqnr_db=_sqnr(exact, integers * scale.reshape(shape)),
-            )
+        found[twin.stored] = WeightDiagnosis(
+            name=twin.stored.removeprefix("lowered.").removesuffix("_integers"),
+            bits=bits,
+            states=states.tolist(),
+            low=low,
+            states_used=float((states > 0).mean()),
+            sqnr_db=_sqnr(exact, used[twin.dequantized].astype(np.float64)),
         )
-    return found
+    return list(found.values())
+
+
+_WIDTHS: dict[int, int] = {
+    onnx.TensorProto.INT8: 8,
+    onnx.TensorProto.INT4: 4,
+    onnx.TensorProto.INT2: 2,
+}
 
 
 def _sqnr(exact: NDArray[np.float64], approximate: NDArray[np.float64]) -> float:

@@ -100,27 +100,59 @@ def without_layer(
     return model
 
 
+@dataclass(frozen=True)
+class WeightTwin:
+    """A layer's weight in both models.
+
+    Attributes:
+        layer: name of the layer's node, the same in both.
+        dequantized: tensor that the quantized layer multiplies with.
+        stored: initializer that it is made from.
+        original: initializer of the float layer.
+    """
+
+    layer: str
+    dequantized: str
+    stored: str
+    original: str
+
+
+def weight_twins(model: onnx.ModelProto, original: onnx.ModelProto) -> list[WeightTwin]:
+    """Weights of the layers that multiply integers, in graph order."""
+    producers = {name: node for node in model.graph.node for name in node.output}
+    known, floats = constants(model), constants(original)
+    layers = {n.name: n for n in original.graph.node if n.op_type in ("Conv", "Gemm")}
+    found = []
+    for node in model.graph.node:
+        twin = layers.get(node.name)
+        dequantize = None if twin is None else producers.get(node.input[1])
+        if twin is None or dequantize is None or twin.input[1] not in floats:
+            continue
+        stored = dequantize.input[0]
+        while stored in producers:
+            stored = producers[stored].input[0]
+        if stored in known:
+            found.append(WeightTwin(node.name, node.input[1], stored, twin.input[1]))
+    return found
+
+
 def _float_weights(
     model: onnx.ModelProto, original: onnx.ModelProto, group: list[GridQuantizer]
 ) -> dict[str, str]:
     """Adds the float weights of the layers in front of the quantizers; dequantized name → float name."""
     producers = {name: node for node in model.graph.node for name in node.output}
-    weights = constants(original)
+    twins = {twin.layer: twin for twin in weight_twins(model, original)}
     renamed = {}
     for quantizer in group:
         node = producers.get(quantizer.source)
         while node is not None and node.op_type in ("Relu", "LeakyRelu"):
             node = producers.get(node.input[0])
-        if node is None or node.op_type not in ("Conv", "Gemm"):
+        twin = None if node is None else twins.get(node.name)
+        if twin is None:
             continue
-        dequantized = producers.get(node.input[1])
-        if dequantized is None:
-            continue
-        base = dequantized.input[0].removesuffix("_int8").removesuffix("_integers")
-        if base in weights:
-            renamed[node.input[1]] = base
-            if base not in constants(model):
-                model.graph.initializer.append(weights[base])
+        renamed[twin.dequantized] = twin.original
+        if twin.original not in constants(model):
+            model.graph.initializer.append(constants(original)[twin.original])
     return renamed
 
 
