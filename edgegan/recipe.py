@@ -41,8 +41,8 @@ Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 CHECK_NAMES = (
     "lowering.relative_error", "psnr_db", "qfid", "fid.float", "fid.quantized", "size.ratio",
     "parity.max_lsb", "parity.integer_lsb", "parity.end_to_end_lsb", "int8.mac_share",
-    "latency.ratio", "latency.ratio_lowered", "cost.instructions", "cost.ratio", "engine.count",
-    "size.ort",
+    "latency.ratio", "latency.ratio_lowered", "latency.ratio_half", "cost.instructions",
+    "cost.ratio", "engine.count", "size.ort",
 )  # fmt: skip
 
 

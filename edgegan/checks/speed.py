@@ -15,7 +15,7 @@ from edgegan.latency.confidence import Estimate, ratio_estimate
 from edgegan.latency.measure import Effort, Timing, measure
 from edgegan.runtimes.base import Runtime
 
-QUANTIZED, FLOAT, LOWERED = "quantized", "float", "lowered"
+QUANTIZED, FLOAT, LOWERED, HALF = "quantized", "float", "lowered", "half"
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,9 @@ class Speed:
 
     Attributes:
         timings: by model (``quantized``, ``float``: the original graph, ``lowered``: the rewritten
-            float graph).
-        ratio, ratio_lowered: p50 of ``float`` and of ``lowered`` over p50 of ``quantized``.
+            float graph, ``half``: the original in fp16, where a GPU would run that instead).
+        ratio, ratio_lowered, ratio_half: p50 of ``float``, ``lowered`` and ``half`` over p50 of
+            ``quantized``; the last one None without ``half``.
     """
 
     timings: dict[str, Timing]
@@ -33,6 +34,7 @@ class Speed:
     ratio_lowered: Estimate
     threads: int
     batch: int
+    ratio_half: Estimate | None = None
 
 
 def measure_speed(
@@ -44,7 +46,7 @@ def measure_speed(
     effort: Effort | None = None,
     seed: int = 0,
 ) -> Speed:
-    """Time ``models`` (keys ``quantized``, ``float``, ``lowered``) on the same seeded inputs."""
+    """Time ``models`` (keys as ``Speed.timings``, ``half`` optional) on the same seeded inputs."""
     feed = {i.name: latents.sample(i.law, i.shape, batch, seed, i.name) for i in inputs}
     calls: dict[str, Callable[[], object]] = {}
     for name, path in models.items():
@@ -58,6 +60,7 @@ def measure_speed(
         ratio_lowered=ratio_estimate(timings[LOWERED], quantized),
         threads=threads,
         batch=batch,
+        ratio_half=ratio_estimate(timings[HALF], quantized) if HALF in timings else None,
     )
 
 

@@ -39,6 +39,9 @@ from edgegan.runtimes.find import runtime_for
 from edgegan.targets import find_target
 
 BINS = 48
+ELEMENTS = 40_000_000
+"""Of all tensors that are held at once; each takes 5 to 20 bytes."""
+
 _BATCH = 32
 
 
@@ -55,7 +58,7 @@ def diagnose(
     Args:
         model: quantized.
         lowered: the rewritten float graph that it was quantized from.
-        inputs: ``[N, ...]`` by input name.
+        inputs: ``[N, ...]`` by input name; of large models only as many as memory allows.
         value_range: of the image, for the PSNR.
         runtime: executes both.
         report: called with (layers done, layers).
@@ -66,7 +69,9 @@ def diagnose(
     quantized, original = onnx.load(model), onnx.load(lowered)
     groups = grid_groups(quantized)
     pairs = {q.tensor: float_twin(quantized, original, q) for group in groups for q in group}
-    integers = _run(quantized, [q.tensor for group in groups for q in group], inputs, runtime)
+    taps = [q.tensor for group in groups for q in group]
+    inputs = _affordable(quantized, taps, inputs, runtime)
+    integers = _run(quantized, taps, inputs, runtime)
     floats = _run(original, sorted(set(pairs.values())), inputs, runtime)
     image = first_output(floats)
     whole = psnr(first_output(integers), image, value_range)
@@ -109,6 +114,16 @@ def diagnose_bundle(bundle: Bundle, samples: int) -> Diagnosis:
         manifest.output.value_range,
         runtime_for(find_target(entry.name)),
     )
+
+
+def _affordable(
+    model: onnx.ModelProto, taps: list[str], inputs: dict[str, NDArray[Any]], runtime: Runtime
+) -> dict[str, NDArray[Any]]:
+    """So many inputs that all tapped tensors together stay below ``ELEMENTS``."""
+    one = {name: value[:1] for name, value in inputs.items()}
+    elements = sum(value.size for value in _run(model, taps, one, runtime).values())
+    count = max(2, ELEMENTS // elements)
+    return {name: value[:count] for name, value in inputs.items()}
 
 
 def _run(

@@ -109,6 +109,10 @@ class _Checks:
             for name in ("ratio", "ratio_lowered"):
                 estimate = Estimate(**latency[name])
                 self._add_noisy(device.label, f"latency.{name}", estimate, latency["note"])
+            if latency["ratio_half"] is not None:
+                half = Estimate(**latency["ratio_half"])
+                win = "" if half.low > 1 else "no win: int8 is not faster than fp16; "
+                self._add_noisy(device.label, "latency.ratio_half", half, win + latency["note"])
         if cost is not None:
             quantized = cost[QUANTIZED]
             how = "guest instructions of one warm inference, batch 1"
