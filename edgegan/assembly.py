@@ -116,12 +116,11 @@ def _entry(result: TargetResults) -> TargetEntry:
     devices = []
     for device in result.devices:
         parity = result.read("parity", device)
-        assert parity is not None, "every device has its parity"
         devices.append(
             DeviceEntry(
                 name=device.label,
-                parity_lsb=parity["max_lsb"],
-                samples=parity["samples"],
+                parity_lsb=parity["max_lsb"] if parity else None,
+                samples=parity["samples"] if parity else 0,
                 versions=device.runtime().versions(),
                 flags=here.flags if device.core is None else (),
             )

@@ -54,14 +54,14 @@ class DeviceEntry(Strict):
 
     Attributes:
         name: ``TARGET`` for the machine itself, ``TARGET@CORE`` for an emulated core.
-        parity_lsb: worst difference from the exact simulation.
+        parity_lsb: worst difference from the exact simulation; None without integers to compare.
         samples: inputs compared.
         versions: of what executed.
         flags: of the CPU.
     """
 
     name: str
-    parity_lsb: int
+    parity_lsb: int | None
     samples: int
     versions: dict[str, str]
     flags: tuple[str, ...] = ()

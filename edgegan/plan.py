@@ -15,6 +15,7 @@ from edgegan.lowering.hoist_activation import MOVEMENT
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE
 from edgegan.quantization.placement import JOINS, LAYERS
 from edgegan.stages import Workbench
+from edgegan.targets import Variant
 
 aten = torch.ops.aten
 SCHEMA = "edgegan.plan/1"
@@ -50,7 +51,7 @@ def plan(bench: Workbench, target: str) -> dict[str, Any]:
     """Layers, precision, expected float islands and size for a target, as a JSON document."""
     graph = bench.placed.graph
     nodes = [node for node in graph.graph.nodes if is_call(node, *LAYERS)]
-    layers = [_layer(node, bench.variant.weight_bits) for node in nodes]
+    layers = [_layer(node, bench.variant) for node in nodes]
     before = sum(p.numel() for p in bench.captured.parameters()) * 4
     stored = {stored_weight(node.args[1]): layer for node, layer in zip(nodes, layers, strict=True)}
     after = sum(math.ceil(layer.parameters * layer.weight_bits / 8) for layer in stored.values())
@@ -73,14 +74,14 @@ def plan(bench: Workbench, target: str) -> dict[str, Any]:
     }
 
 
-def _layer(node: fx.Node, bits: int) -> PlannedLayer:
+def _layer(node: fx.Node, variant: Variant) -> PlannedLayer:
     weight: Any = stored_weight(node.args[1])  # type: ignore[arg-type]
     quantized = is_call(weight, FAKE_QUANTIZE)
     return PlannedLayer(
         layer=path_of(node),
         operator="linear" if is_call(node, aten.linear.default) else "convolution",
-        precision="int8" if quantized else "float",
-        weight_bits=bits if quantized else 32,
+        precision="int8" if quantized and variant.grid.activations else "float",
+        weight_bits=variant.weight_bits if quantized else 32,
         parameters=math.prod(shape_of(weight)),
         output=shape_of(node)[1:],
     )

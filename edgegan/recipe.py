@@ -90,7 +90,8 @@ class QuantizationSection(Strict):
     """Widths and granularity.
 
     Attributes:
-        weight_bits: 8, 4 or 2; activations always have 8.
+        weight_bits: 8, 4 or 2.
+        activations: of 8 bits, or left in float (TensorRT with 8 or 4 bits: saves bytes alone).
         per_channel: one weight scale an output channel, else one a layer.
         weight_site: where weights of rewritten layers are quantized: each phase by itself, or (for 4
             and 2 bits) the original kernel, which is the smaller file.
@@ -98,6 +99,7 @@ class QuantizationSection(Strict):
     """
 
     weight_bits: Literal[8, 4, 2] = 8
+    activations: Literal["int8", "float"] = "int8"
     per_channel: bool = True
     weight_site: Literal["phases", "kernel"] = "phases"
     keep_float: tuple[str, ...] = ()
@@ -220,7 +222,8 @@ class Recipe(Strict):
             UsageError: if the target does not take the recipe's quantization.
         """
         section = self.quantization
-        return variant_of(target, section.weight_bits, section.weight_site)
+        integers = section.activations == "int8"
+        return variant_of(target, section.weight_bits, section.weight_site, integers)
 
 
 class ResolvedRecipe(Strict):

@@ -52,7 +52,8 @@ class TargetRun:
         devices, reason = devices_for(self.target, emulation.cores, environment())
         for device in devices:
             self._execution(device)
-            self._parity(device)
+            if self.variant.variant.grid.activations:
+                self._parity(device)
             if device.core is None:
                 self._latency(device)
             elif device.core == emulation.cost_core or len(devices) == 1:

@@ -25,6 +25,7 @@ class Grid:
         signed: whether activations are int8 with zero point 0 (else uint8 with any zero point).
         weight_widths: by the recipe's weight bits, the bits that weights really use. Processors
             without VNNI add pairs of products in 16 bits, which full 8-bit weights overflow.
+        activations: whether activations are quantized; else weights alone are, which only saves bytes.
         weight_site: where weights of rewritten layers are quantized: each phase, or the original
             kernel, from which the runtime builds the phases when it loads the model.
     """
@@ -32,6 +33,7 @@ class Grid:
     name: str
     signed: bool
     weight_widths: tuple[tuple[int, int], ...]
+    activations: bool = True
     weight_site: WeightSite = "phases"
 
     def width(self, weight_bits: int) -> int:
@@ -108,6 +110,7 @@ AFFINE_U8_NARROW = replace(
     AFFINE_U8, name="affine-u8-narrow", weight_widths=((8, 7), (4, 4), (2, 2))
 )
 SYMMETRIC_S8 = Grid("symmetric-s8", signed=True, weight_widths=((8, 8),))
+WEIGHTS_ONLY = Grid("weights-only", signed=True, weight_widths=((8, 8), (4, 4)), activations=False)
 
 ORT_LOWERING = LoweringProfile("ort")
 TENSORRT_LOWERING = LoweringProfile(
@@ -158,18 +161,28 @@ def find_target(name: str) -> Target:
     return TARGETS[name]
 
 
-def variant_of(target: Target, weight_bits: int, site: WeightSite = "phases") -> Variant:
+def variant_of(
+    target: Target, weight_bits: int, site: WeightSite = "phases", activations: bool = True
+) -> Variant:
     """The variant that a recipe's quantization asks for on a target.
 
     Raises:
         UsageError: if the target's grid does not have such weights.
     """
     grid, lowering = target.grid, target.lowering
+    if not activations:
+        if target.runtime == "ort":
+            raise UsageError(
+                f"quantization.activations: float is for TensorRT; on {target.name} it would only be slow: "
+                "leave the target out, or quantize activations."
+            )
+        grid = WEIGHTS_ONLY
     widths = [bits for bits, _ in grid.weight_widths]
     if weight_bits not in widths:
         raise UsageError(
-            f"target {target.name} takes weights of {' or '.join(map(str, widths))} bits beside 8-bit "
-            f"activations, not {weight_bits}; change quantization.weight_bits or leave the target out."
+            f"target {target.name} takes weights of {' or '.join(map(str, widths))} bits beside "
+            f"{'8-bit' if activations else 'float'} activations, not {weight_bits}; change "
+            "quantization.weight_bits or leave the target out."
         )
     if site == "kernel":
         if weight_bits > 4:

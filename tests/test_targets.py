@@ -79,3 +79,12 @@ def test_the_closest_gate_wins(tmp_path: Path) -> None:
     found = [limit(name, "cost.ratio") for name in ("ort-arm64@cortex-a53", "ort-arm64@i8mm", "x")]
     assert [None if one is None else one.min for one in found] == [1, 3, 2]
     assert limit("ort-x86", "qfid") is None
+
+
+def test_weights_alone_are_for_tensorrt() -> None:
+    made_for = variant_of(find_target("tensorrt"), 4, activations=False)
+    assert not made_for.grid.activations and made_for.grid.width(4) == 4
+    with pytest.raises(UsageError, match="activations: float is for TensorRT"):
+        variant_of(find_target("ort-arm64"), 4, activations=False)
+    with pytest.raises(UsageError, match="8 or 4 bits beside float activations, not 2"):
+        variant_of(find_target("tensorrt-rtx"), 2, activations=False)

@@ -17,6 +17,7 @@ from torch import fx
 from torch.export import Dim
 
 from edgegan.emit.passes import (
+    DropUnused,
     FoldZeroPad,
     IntegerWeights,
     MergeSlices,
@@ -97,10 +98,11 @@ def export_onnx(
     model = result.model
     names = {n.name: n.meta.get("custom", {}).get(NODE, "") for n in program.graph.nodes}
     sequence = ir.passes.Sequential(
-        IntegerWeights(widths),
+        IntegerWeights(widths, widen=_has_integer_activations(graph)),
         ExpandKernels(),
         FoldZeroPad(),
         MergeSlices(),
+        DropUnused(),
         NameTensors(names, input_names, output_name),
         NameNodes(),
     )
@@ -143,6 +145,13 @@ def _is_merged(node: fx.Node) -> bool:
     """Whether ``node`` crops one axis and its only reader the next: ``MergeSlices`` makes them one."""
     return is_call(node, aten.slice.Tensor) and all(
         len(node.users) == 1 and is_call(user, aten.slice.Tensor) for user in node.users
+    )
+
+
+def _has_integer_activations(graph: fx.GraphModule) -> bool:
+    return any(
+        is_call(node, FAKE_QUANTIZE) and not is_parameter(node.args[0])
+        for node in graph.graph.nodes
     )
 
 

@@ -23,12 +23,14 @@ class IntegerWeights(ir.passes.InPlacePass):
     """float initializer → QuantizeLinear becomes an integer initializer.
 
     Narrow weights are stored in their own type behind a Cast to int8, which the runtime folds when
-    it loads the model: the kernels stay 8-bit, the file gets small.
+    it loads the model: the kernels stay 8-bit, the file gets small. Without integer kernels behind them
+    (``widen`` False) they are dequantized directly.
     """
 
-    def __init__(self, widths: dict[str, int]) -> None:
+    def __init__(self, widths: dict[str, int], widen: bool = True) -> None:
         super().__init__()
         self.widths = widths
+        self.widen = widen
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         graph = model.graph
@@ -45,10 +47,6 @@ class IntegerWeights(ir.passes.InPlacePass):
             ir.convenience.replace_all_uses_with(node.outputs[0], replacement)
             graph.remove(node, safe=True)
             modified = True
-        for name in [
-            n for n, v in graph.initializers.items() if not v.uses() and not v.is_graph_output()
-        ]:
-            del graph.initializers[name]
         return ir.passes.PassResult(model, modified)
 
     def _integers(self, node: ir.Node, bits: int) -> NDArray[np.int64]:
@@ -79,11 +77,21 @@ class IntegerWeights(ir.passes.InPlacePass):
         graph.initializers[key] = value
         if bits not in _STORAGE:
             return value
+        if not self.widen:
+            _drop_zero_points(before)
+            return value
         cast = ir.node("Cast", [value], attributes={"to": int(ir.DataType.INT8)})
         cast.outputs[0].name = f"{name}_int8"
         cast.metadata_props.update(before.metadata_props)
         graph.insert_before(before, cast)
         return cast.outputs[0]
+
+
+def _drop_zero_points(quantize: ir.Node) -> None:
+    """Drop the zero points of the DequantizeLinears behind: they are 0, and of another type."""
+    for use in list(quantize.outputs[0].uses()):
+        if use.node.op_type == "DequantizeLinear":
+            use.node.resize_inputs(2)
 
 
 class FoldZeroPad(ir.passes.InPlacePass):
@@ -179,6 +187,17 @@ def _slice_arguments(node: ir.Node) -> tuple[list[int], list[int], list[int], li
         return None
     starts, ends, axes, steps = ([int(v) for v in t.numpy()] for t in tensors)  # type: ignore[union-attr]
     return starts, ends, axes, steps
+
+
+class DropUnused(ir.passes.InPlacePass):
+    """Initializers that nothing reads any more: runtimes warn about them."""
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        initializers = model.graph.initializers
+        unused = [n for n, v in initializers.items() if not v.uses() and not v.is_graph_output()]
+        for name in unused:
+            del initializers[name]
+        return ir.passes.PassResult(model, bool(unused))
 
 
 class NameTensors(ir.passes.InPlacePass):

@@ -47,8 +47,6 @@ class ExpandKernels(ir.passes.InPlacePass):
                 _replace(model.graph, node)
                 modified = True
         model.opset_imports.pop(DOMAIN, None)
-        for name in [n for n, v in model.graph.initializers.items() if not v.uses()]:
-            del model.graph.initializers[name]
         return ir.passes.PassResult(model, modified)
 
 

@@ -172,6 +172,8 @@ def _limit_biases(
     Happens in dead channels: tiny weights, ordinary bias.
     """
     widened: dict[str, QuantizationParameters] = {}
+    if all(quantizer.kind == "weight" for quantizer in placed.quantizers.values()):
+        return widened  # no integer sums, so nothing to overflow
     for node in placed.graph.graph.nodes:
         if not is_call(node, *LAYERS) or not is_call(stored_weight(node.args[1]), FAKE_QUANTIZE):
             continue

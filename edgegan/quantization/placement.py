@@ -6,6 +6,7 @@
 * Operators that only move values keep their input's grid; the phases of one layer share one. Tensors
   of different layers do not when they are concatenated: a ReLU is absorbed only if its zero point is 0.
 * Everything else is a float island: it reads dequantized values.
+* Where the grid leaves activations in float, only weights are quantized.
 """
 
 from __future__ import annotations
@@ -114,6 +115,7 @@ class _Placement:
         keep_float: Sequence[str],
     ) -> None:
         self.graph = graph
+        self.activations = grid.activations
         self.activation_grid = IntegerGrid(8, grid.signed)
         self.weight_grid = IntegerGrid(grid.width(weight_bits), True, 0 if per_channel else None)
         self.keep_float = keep_float
@@ -127,7 +129,7 @@ class _Placement:
             n for n in self.graph.graph.nodes if self._is_integer(n) and path_of(n) not in kept
         ]
         roots: dict[fx.Node, None] = {}
-        for node in layers:
+        for node in layers if self.activations else []:
             inputs = [_root(value) for value in _activations(node)]
             output = _behind_activation(node)
             roots.update(dict.fromkeys([*inputs, output]))

@@ -22,7 +22,7 @@ from edgegan.quantization.placement import Placed, place
 from edgegan.runtimes.base import first_output
 from edgegan.runtimes.ort import OrtRuntime
 from edgegan.simulation.exact import simulate
-from edgegan.targets import AFFINE_U8, ORT_LOWERING
+from edgegan.targets import AFFINE_U8, ORT_LOWERING, find_target, variant_of
 from tests.machine import requires_exact_cpu
 
 MIN_MAX = Calibration(Quantiles(0, 1), Quantiles(0, 1), 0.99)
@@ -152,3 +152,32 @@ def test_float_export_is_the_module(dcgan: nn.Module, tmp_path: Path) -> None:
     x = torch.randn(3, 8)
     actual = first_output(OrtRuntime().load(tmp_path / "f.onnx").run({"latent": x.numpy()}))
     assert np.abs(actual - dcgan(x).numpy()).max() < 1e-6
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+def test_weights_alone(dcgan: nn.Module, tmp_path: Path, bits: int) -> None:
+    """Float activations: the file holds narrow weights and computes with their dequantized values."""
+    example = (torch.randn(2, 8),)
+    made_for = variant_of(find_target("tensorrt-rtx"), bits, activations=False)
+    lowered = lower(capture(dcgan, example), made_for.lowering, example, example)
+    placed = place(lowered.graph, made_for.grid, bits, True)
+    assert {quantizer.kind for quantizer in placed.quantizers.values()} == {"weight"}
+    calibrate(placed, [(torch.randn(16, 8),)], MIN_MAX)
+    model = emit(placed, (8,), tmp_path / "m.onnx")
+    operators = {node.op_type for node in model.graph.node}
+    assert "DequantizeLinear" in operators and not {"QuantizeLinear", "Cast"} & operators
+    stored = {tensor.data_type for tensor in model.graph.initializer if len(tensor.dims) > 1}
+    assert (TensorProto.INT8 if bits == 8 else TensorProto.INT4) in stored
+    x = torch.randn(5, 8)
+    actual = first_output(OrtRuntime().load(tmp_path / "m.onnx").run({"latent": x.numpy()}))
+    with torch.no_grad():
+        expected = placed.graph(x).numpy()
+    assert np.abs(actual - expected).max() <= 1e-6
+    assert np.abs(expected - dcgan(x).numpy()).max() > 1e-5  # the weights did change
+
+
+def test_nothing_unused_is_shipped(dcgan: nn.Module, tmp_path: Path) -> None:
+    """Runtimes warn about initializers that no node reads."""
+    model = emit(quantized(dcgan, (8,), 4, True), (8,), tmp_path / "m.onnx")
+    read = {name for node in model.graph.node for name in node.input}
+    assert {tensor.name for tensor in model.graph.initializer} <= read
