@@ -9,6 +9,7 @@ from edgegan.devices import devices_for
 from edgegan.emulation.cores import AARCH64_CORES, CORES
 from edgegan.emulation.machine import emulator_missing
 from edgegan.latency.environment import Environment, environment, package_versions
+from edgegan.runtimes.trt_library import FLAVOURS, why_no_build
 from edgegan.targets import TARGETS, Target, why_inexact
 
 SCHEMA = "edgegan.doctor/1"
@@ -51,6 +52,8 @@ def diagnose() -> tuple[Environment, list[Finding]]:
 
 def _target(target: Target, here: Environment) -> Finding:
     devices, reason = devices_for(target, tuple(AARCH64_CORES), here)
+    if not devices and target.runtime in FLAVOURS and not why_no_build(FLAVOURS[target.runtime]):
+        return Finding(target.name, True, f"engines are built, not run: {reason}")
     if not devices:
         return Finding(target.name, False, f"models are emitted, not run: {reason}")
     if devices[0].core is not None:
