@@ -56,7 +56,7 @@ class TargetRun:
                 self._parity(device)
             if device.core is None:
                 self._latency(device)
-            elif device.core == emulation.cost_core or len(devices) == 1:
+            elif device.core == emulation.cost_core:
                 self._cost(device)
         if self.target.runtime in FLAVOURS:
             self._engines()
