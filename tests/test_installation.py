@@ -114,7 +114,8 @@ def test_the_wheel_works_from_an_empty_folder(tmp_path: Path) -> None:
     (packages / "dependencies.pth").write_text("\n".join(here) + "\n")
     empty = tmp_path / "empty"
     empty.mkdir()
-    run = {"cwd": empty, "env": os.environ | {"EDGEGAN_CACHE": str(tmp_path / "cache")}}
+    inherited = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    run = {"cwd": empty, "env": inherited | {"EDGEGAN_CACHE": str(tmp_path / "cache")}}
     located = subprocess.run(
         [python, "-c", "import edgegan; print(edgegan.__file__)"],
         capture_output=True, text=True, check=True, **run,
