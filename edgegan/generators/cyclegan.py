@@ -1,12 +1,18 @@
-"""The generator of CycleGAN (Zhu et al. 2017, arXiv 1703.10593, section 7.2, after Johnson et al. 2016).
+"""The networks of CycleGAN.
 
-    c7s1-64, d128, d256, R256 x blocks, u128, u64, c7s1-3
+Source: Zhu et al. 2017 (arXiv 1703.10593), section 7.2, after Johnson et al. 2016 and Isola et al. 2017:
+
+    generator:     c7s1-64, d128, d256, R256 x blocks, u128, u64, c7s1-3
+    discriminator: C64-C128-C256-C512, then a convolution to one channel (70x70 PatchGAN)
 
 Reflection padding, instance norm without learned scale, 6 residual blocks for 128x128 pictures and 9 for
 256x256.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -70,6 +76,41 @@ class Generator(nn.Module):
     def forward(self, picture: torch.Tensor) -> torch.Tensor:
         image: torch.Tensor = self.model(picture)
         return image
+
+
+class Discriminator(nn.Module):
+    """The PatchGAN: one logit for each patch of the picture, 70x70 pixels with the paper's channels.
+
+    4x4 convolutions, stride 2 but in the last two; LeakyReLU(0.2); no norm in the first layer.
+
+    ``forward``: float32 ``[N, image_channels, H, W]`` in [-1, 1] to float32 ``[N, 1, H/8 - 2, W/8 - 2]``.
+
+    Args:
+        channels: of all layers but the last.
+        norm: makes a normalization for a number of channels.
+        image_channels: of the picture; for pix2pix of both pictures, joined.
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[int] = (64, 128, 256, 512),
+        norm: Callable[[int], nn.Module] = nn.InstanceNorm2d,
+        image_channels: int = 3,
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [
+            nn.Conv2d(image_channels, channels[0], 4, 2, 1),
+            nn.LeakyReLU(0.2),
+        ]
+        last = len(channels) - 1
+        for index, (inputs, outputs) in enumerate(pairwise(channels), start=1):
+            stride = 1 if index == last else 2
+            layers += [nn.Conv2d(inputs, outputs, 4, stride, 1), norm(outputs), nn.LeakyReLU(0.2)]
+        self.main = nn.Sequential(*layers, nn.Conv2d(channels[-1], 1, 4, 1, 1))
+
+    def forward(self, picture: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.main(picture)
+        return logits
 
 
 def _normalized(channels: int) -> tuple[nn.Module, nn.Module]:
