@@ -20,19 +20,19 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from edgegan.cache import file_digest
 from edgegan.errors import BundleError, EdgeganError, OutputExistsError, UnavailableError
 from edgegan.generators.contract import ImageSpec, InputSpec
+from edgegan.generators.latents import Samples
 from edgegan.schema import Strict
 
 MANIFEST = "manifest.json"
@@ -156,7 +156,7 @@ class Bundle:
             raise BundleError(f"{self.folder}: the manifest lists no file {name!r}.")
         return self.folder / name
 
-    def golden(self, name: str) -> dict[str, NDArray[np.float32]]:
+    def golden(self, name: str) -> dict[str, Samples]:
         """Arrays of one of the golden files (``golden_inputs`` or a target's ``golden``), by name."""
         path = self.path(name)
         try:
@@ -243,16 +243,16 @@ def list_files(folder: Path) -> dict[str, FileEntry]:
     }
 
 
-def load_golden(folder: Path) -> dict[str, NDArray[np.float32]]:
+def load_golden(folder: Path) -> dict[str, Samples]:
     """Inputs and images of the stage that made them, by name."""
-    arrays: dict[str, NDArray[np.float32]] = {}
+    arrays: dict[str, Samples] = {}
     for name in ("inputs", "outputs"):
         with np.load(folder / f"{name}.npz", allow_pickle=False) as data:
             arrays |= {key: data[key] for key in data.files}
     return arrays
 
 
-def save_golden(path: Path, arrays: dict[str, NDArray[np.float32]]) -> None:
+def save_golden(path: Path, arrays: Mapping[str, Samples]) -> None:
     """Write arrays as .npz (the same bytes for the same arrays)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path, allow_pickle=False, **arrays)

@@ -156,7 +156,7 @@ def _counted(subject: Subject, value: Callable[[dict[str, int]], float]) -> Meas
     if subject.device.core is None:
         return Measurement(math.nan, "", lacking="instructions are counted on emulated cores only")
     core = find_core(subject.device.core)
-    feed = {i.name: latents.sample(i.law, i.shape, 2, 0, i.name) for i in subject.inputs}
+    feed = {i.name: latents.draw(i, 2, 0) for i in subject.inputs}
     costs = {name: count(subject.models[name], feed, core) for name in (QUANTIZED, FLOAT)}
     detail = "guest instructions of one warm inference, batch 1"
     return Measurement(value({name: cost.instructions for name, cost in costs.items()}), detail)

@@ -27,7 +27,7 @@ from edgegan.checks.parity import measure_parity
 from edgegan.checks.quality import measure_quality
 from edgegan.emit.export import export_onnx
 from edgegan.generators.inputs import draw_inputs
-from edgegan.generators.latents import RANGES
+from edgegan.generators.latents import RANGES, Samples
 from edgegan.generators.load import load_module
 from edgegan.lowering.capture import capture
 from edgegan.lowering.graph import EXAMPLE_BATCH
@@ -103,7 +103,7 @@ class Workbench:
     def input_names(self) -> list[str]:
         return [spec.name for spec in self.resolved.generator.inputs]
 
-    def feed(self, count: int, seed: int) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
+    def feed(self, count: int, seed: int) -> dict[str, Samples]:
         """Seeded inputs by name; fewer than ``count`` where the user's files hold fewer."""
         return draw_inputs(self.resolved.generator.inputs, self.folder, count, seed)
 
@@ -140,7 +140,7 @@ def calibrate_ranges(bench: Workbench, folder: Path, report: Report) -> None:
         momentum=section.momentum,
         clip_saturated=section.clip_saturated,
         input_ranges=tuple(
-            None if i.data else RANGES[i.law] for i in bench.resolved.generator.inputs
+            None if i.data else RANGES.get(i.law) for i in bench.resolved.generator.inputs
         ),
     )
     parameters = calibrate(

@@ -20,11 +20,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
 from torch import fx
 
 from edgegan.quantization.placement import quantized_nodes
-from edgegan.runtimes.base import Runtime, first_output
+from edgegan.runtimes.base import Runtime, Tensors, first_output
 from edgegan.simulation.exact import simulate
 from edgegan.simulation.processors import ORT_X86, Arithmetic
 
@@ -71,7 +70,7 @@ class Parity:
 def measure_parity(
     model: Path,
     graph: fx.GraphModule,
-    inputs: dict[str, NDArray[np.float32]],
+    inputs: Tensors,
     runtime: Runtime,
     arithmetic: Arithmetic = ORT_X86,
     report: Callable[[int], None] = lambda samples: None,
@@ -81,7 +80,7 @@ def measure_parity(
     Args:
         model: the emitted model; its quantized tensors are named as the graph's quantizer nodes.
         graph: the quantized graph that ``model`` was emitted from.
-        inputs: float32 ``[N, ...]`` by input name, in the graph's order.
+        inputs: ``[N, ...]`` by input name, in the graph's order.
         runtime: executes ``model``.
         arithmetic: of the runtime.
         report: called with the number of samples done.

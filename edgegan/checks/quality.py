@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgegan.metrics.features import FeatureNetwork
 from edgegan.metrics.fid import frechet_distance
 from edgegan.metrics.psnr import psnr_of_error
 from edgegan.metrics.statistics import MomentAccumulator
-from edgegan.runtimes.base import Engine, first_output
+from edgegan.runtimes.base import Engine, Tensors, first_output
 
 _BATCH = 50
 
@@ -53,7 +52,7 @@ class Quality:
 def measure_quality(
     engine: Engine,
     float_engine: Engine,
-    inputs: dict[str, NDArray[np.float32]],
+    inputs: Tensors,
     value_range: tuple[float, float],
     network: FeatureNetwork | None,
     report: Callable[[int], None] = lambda samples: None,
@@ -62,7 +61,7 @@ def measure_quality(
 
     Args:
         engine, float_engine: give the image first.
-        inputs: float32 ``[N, ...]`` by input name.
+        inputs: ``[N, ...]`` by input name.
         value_range: of the images.
         network: feature network; its shipped train statistics are the real images.
     """
@@ -97,7 +96,7 @@ def _distances(
     )
 
 
-def _batches(inputs: dict[str, NDArray[np.float32]]) -> Iterator[dict[str, NDArray[np.float32]]]:
+def _batches(inputs: Tensors) -> Iterator[Tensors]:
     count = len(next(iter(inputs.values())))
     for start in range(0, count, _BATCH):
         yield {name: value[start : start + _BATCH] for name, value in inputs.items()}

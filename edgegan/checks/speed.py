@@ -47,7 +47,7 @@ def measure_speed(
     seed: int = 0,
 ) -> Speed:
     """Time ``models`` (keys as ``Speed.timings``, ``half`` optional) on the same seeded inputs."""
-    feed = {i.name: latents.sample(i.law, i.shape, batch, seed, i.name) for i in inputs}
+    feed = {i.name: latents.draw(i, batch, seed) for i in inputs}
     calls: dict[str, Callable[[], object]] = {}
     for name, path in models.items():
         engine = runtime.load(path, threads)

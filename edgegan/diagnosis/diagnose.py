@@ -103,9 +103,7 @@ def diagnose_bundle(bundle: Bundle, samples: int) -> Diagnosis:
     if any(spec.data for spec in manifest.inputs):
         inputs: dict[str, NDArray[Any]] = dict(bundle.golden(manifest.golden_inputs))
     else:
-        inputs = {
-            i.name: latents.sample(i.law, i.shape, samples, seed, i.name) for i in manifest.inputs
-        }
+        inputs = {i.name: latents.draw(i, samples, seed) for i in manifest.inputs}
     entry = first_executable(bundle)
     return diagnose(
         bundle.path(entry.model),

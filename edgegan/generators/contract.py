@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from edgegan.schema import Strict
 
@@ -29,17 +29,39 @@ class InputSpec(Strict):
 
     Attributes:
         name: its name in the exported model.
-        shape: e.g. ``[100]``.
-        law: what it is drawn from: ``normal`` (standard normal) or ``uniform`` (on [-1, 1)).
+        shape: e.g. ``[100]``; of labels usually left out: one number a sample.
+        law: what it is drawn from: ``normal`` (standard normal), ``uniform`` (on [-1, 1)), or
+            ``classes``: int64 labels, uniform on 0 to ``classes - 1``.
+        classes: number of classes, of labels only.
+        labels: the classes' names, for people.
         data: instead of a law, the user's own samples: an ``.npz`` or a folder of pictures.
         value_range: what pictures' 0..255 are mapped to.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)] = "latent"
-    shape: Annotated[tuple[Size, ...], Field(min_length=1, max_length=6)]
-    law: Literal["normal", "uniform"] = "normal"
+    shape: Annotated[tuple[Size, ...], Field(max_length=6)] = ()
+    law: Literal["normal", "uniform", "classes"] = "normal"
+    classes: Size | None = None
+    labels: tuple[str, ...] | None = None
     data: str | None = None
     value_range: tuple[float, float] = (-1.0, 1.0)
+
+    @model_validator(mode="after")
+    def _labelled(self) -> InputSpec:
+        if (self.law == "classes") != (self.classes is not None):
+            raise ValueError("`law: classes` and `classes: NUMBER` belong together")
+        if self.law != "classes" and not self.shape:
+            raise ValueError(
+                "must have a shape, without the batch axis; only labels may do without"
+            )
+        if self.labels is not None and len(self.labels) != self.classes:
+            raise ValueError(f"labels: {len(self.labels)} names for {self.classes or 'no'} classes")
+        return self
+
+    @property
+    def dtype(self) -> Literal["float32", "int64"]:
+        """Of its tensor in the model."""
+        return "int64" if self.law == "classes" else "float32"
 
 
 class ImageSpec(Strict):

@@ -1,6 +1,6 @@
 """Inputs of a generator: drawn from their law, or taken from the user's own files.
 
-Files are an ``.npz`` (the array of the input's name, or the only one; float ``[N, *shape]``) or a
+Files are an ``.npz`` (the array of the input's name, or the only one; ``[N, *shape]``) or a
 folder of pictures of exactly the input's size, mapped from 0..255 to the input's ``value_range``.
 Nothing is resized or normalized silently.
 """
@@ -18,13 +18,14 @@ from PIL import Image, UnidentifiedImageError
 from edgegan.errors import DataError
 from edgegan.generators import latents
 from edgegan.generators.contract import InputSpec
+from edgegan.generators.latents import Samples
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
 
 def draw_inputs(
     specs: Sequence[InputSpec], folder: Path, count: int, seed: int
-) -> dict[str, NDArray[np.float32]]:
+) -> dict[str, Samples]:
     """``count`` samples of every input, or as many as the user's files hold.
 
     Args:
@@ -34,20 +35,20 @@ def draw_inputs(
         seed: of laws and choices.
 
     Returns:
-        float32 ``[N, *shape]`` by name, the same N for all.
+        ``[N, *shape]`` by name, the same N for all; float32, labels int64.
 
     Raises:
-        DataError: if a file is missing, damaged, or of another shape.
+        DataError: if a file is missing, damaged, of another shape, or holds labels of no class.
     """
     sources = {spec.name: _files(spec, folder) for spec in specs if spec.data is not None}
     held = [len(files) for files in sources.values()]
     if held and min(held) < 2:
         raise DataError("the inputs' files hold fewer than 2 samples; give more.")
     count = min([count, *held])
-    result = {}
+    result: dict[str, Samples] = {}
     for spec in specs:
         if spec.name not in sources:
-            result[spec.name] = latents.sample(spec.law, spec.shape, count, seed, spec.name)
+            result[spec.name] = latents.draw(spec, count, seed)
             continue
         files = sources[spec.name]
         chosen = np.random.default_rng(seed).permutation(len(files))[:count]
@@ -65,7 +66,7 @@ def data_files(spec: InputSpec, folder: Path) -> list[Path]:
     return [path]
 
 
-def _files(spec: InputSpec, folder: Path) -> list[Path] | NDArray[np.float32]:
+def _files(spec: InputSpec, folder: Path) -> list[Path] | Samples:
     """Pictures of a folder, or the samples of an array."""
     assert spec.data is not None
     path = folder / spec.data
@@ -77,15 +78,13 @@ def _files(spec: InputSpec, folder: Path) -> list[Path] | NDArray[np.float32]:
     return _read_array(path, spec)
 
 
-def _take(
-    spec: InputSpec, files: list[Path] | NDArray[np.float32], chosen: NDArray[np.int64]
-) -> NDArray[np.float32]:
+def _take(spec: InputSpec, files: list[Path] | Samples, chosen: NDArray[np.int64]) -> Samples:
     if isinstance(files, np.ndarray):
         return files[chosen]
     return np.stack([_read_picture(files[index], spec) for index in chosen])
 
 
-def _read_array(path: Path, spec: InputSpec) -> NDArray[np.float32]:
+def _read_array(path: Path, spec: InputSpec) -> Samples:
     try:
         with np.load(path, allow_pickle=False) as data:
             if not hasattr(data, "files"):
@@ -95,7 +94,8 @@ def _read_array(path: Path, spec: InputSpec) -> NDArray[np.float32]:
                 raise DataError(
                     f"{path} has no array {spec.name!r}; it has: {', '.join(data.files)}."
                 )
-            values = np.asarray(data[key], np.float32)
+            values = np.asarray(data[key])
+            values = values if spec.classes else values.astype(np.float32)
     except FileNotFoundError:
         raise DataError(f"{path} does not exist; check `data:` of input {spec.name!r}.") from None
     except (OSError, ValueError, EOFError, IndexError, zipfile.BadZipFile) as error:
@@ -106,7 +106,15 @@ def _read_array(path: Path, spec: InputSpec) -> NDArray[np.float32]:
         )
     if not np.isfinite(values).all():
         raise DataError(f"{path} holds NaN or infinity.")
-    return values
+    if spec.classes is None:
+        return values
+    labels: NDArray[np.int64] = values.astype(np.int64)
+    if not np.array_equal(labels, values) or labels.min() < 0 or labels.max() >= spec.classes:
+        raise DataError(
+            f"{path}: labels of input {spec.name!r} must be whole numbers from 0 to "
+            f"{spec.classes - 1}, as `classes: {spec.classes}` says."
+        )
+    return labels
 
 
 def _read_picture(path: Path, spec: InputSpec) -> NDArray[np.float32]:

@@ -46,10 +46,12 @@ class Tensor:
     Attributes:
         name: in the model.
         shape: with a batch of 1.
-        source: where values come from: ``normal``, ``uniform``, ``picture``, ``samples`` (the
-            user's own arrays), or ``generator`` (the output).
+        source: where values come from: ``normal``, ``uniform``, ``classes``, ``picture``, ``samples``
+            (the user's own arrays), or ``generator`` (the output).
         low, high: what pixels 0 and 255 are mapped to; 0 and 0 for what is no picture.
         clipped: to this range by the model's first operation, or None.
+        classes: of labels, how many there are; else 0.
+        labels: their names, where they are known.
     """
 
     name: str
@@ -58,10 +60,21 @@ class Tensor:
     low: float = 0.0
     high: float = 0.0
     clipped: tuple[float, float] | None = None
+    classes: int = 0
+    labels: tuple[str, ...] = ()
 
     @property
     def elements(self) -> int:
         return math.prod(self.shape)
+
+    @property
+    def dtype(self) -> str:
+        return "int64" if self.classes else "float32"
+
+    @property
+    def bytes(self) -> int:
+        """Of one sample."""
+        return self.elements * (8 if self.classes else 4)
 
     @property
     def is_picture(self) -> bool:
@@ -87,7 +100,9 @@ class Tensor:
             "normal": f"{values}, each drawn independently from the standard normal distribution "
             "(mean 0, variance 1), not truncated",
             "uniform": f"{values}, each drawn independently and uniformly from [-1, 1)",
-            "picture": f"a picture of {self.shape[-1]}x{self.shape[-2]} pixels "
+            "classes": f"{'a class' if self.elements == 1 else f'{self.elements} classes'}, a whole "
+            f"number from 0 to {self.classes - 1}",
+            "picture": f"a picture of {'x'.join(str(side) for side in self.shape[:1:-1])} pixels "
             f"({'gray' if self.shape[1:2] == (1,) else 'RGB'}), as below",
             "samples": f"{values}, prepared the way the generator's training data was; "
             "the golden file shows some",
@@ -130,7 +145,7 @@ class Description:
     @property
     def drawn(self) -> bool:
         """Whether every input has a law to draw from."""
-        return all(tensor.source in ("normal", "uniform") for tensor in self.inputs)
+        return all(tensor.source in ("normal", "uniform", "classes") for tensor in self.inputs)
 
 
 def describe(
@@ -173,8 +188,15 @@ def _term(value: float) -> str:
 def _input(spec: InputSpec, facts: ModelFacts) -> Tensor:
     clipped = facts.input_ranges.get(spec.name)
     shape = (1, *spec.shape)
-    if spec.data is None:
-        return Tensor(spec.name, shape, spec.law, clipped=clipped)
+    if spec.data is None or spec.law == "classes":
+        return Tensor(
+            spec.name,
+            shape,
+            spec.law,
+            clipped=clipped,
+            classes=spec.classes or 0,
+            labels=spec.labels or (),
+        )
     if len(spec.shape) == 3 and PurePosixPath(spec.data).suffix.lower() != ".npz":
         return Tensor(spec.name, shape, "picture", *spec.value_range, clipped=clipped)
     return Tensor(spec.name, shape, "samples", clipped=clipped)

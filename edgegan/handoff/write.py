@@ -4,7 +4,7 @@
 |---|---|
 | ``HANDOFF.md`` | all that must be known, on one page |
 | ``generator.cpp``, ``Generator.kt``, ``Generator.swift`` | programs that run and check the model |
-| ``golden/NAME.bin`` | inputs and images as raw little-endian float32 |
+| ``golden/NAME.bin`` | inputs and images as raw little-endian float32, labels int64 |
 | ``*.ort``, ``*.config`` | the model for ARM and its operators, where the format serves it |
 """
 
@@ -13,11 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from numpy.typing import NDArray
 
 from edgegan.errors import BundleError
+from edgegan.generators.latents import Samples
 from edgegan.handoff.description import Delivery, Description, describe
 from edgegan.handoff.facts import read_facts, wants_ort
 from edgegan.handoff.ort_format import OrtFiles, convert
@@ -28,7 +27,7 @@ _TEMPLATES = ("HANDOFF.md", "generator.cpp", "Generator.kt", "Generator.swift")
 
 
 def write_handoff(
-    folder: Path, delivery: Delivery, model: Path, golden: Mapping[str, NDArray[np.float32]]
+    folder: Path, delivery: Delivery, model: Path, golden: Mapping[str, Samples]
 ) -> OrtFiles | None:
     """Fill an existing empty folder.
 
@@ -36,7 +35,7 @@ def write_handoff(
         folder: the hand-off folder.
         delivery: what is handed over.
         model: the ONNX file itself, which ``delivery.model`` points to from ``folder``.
-        golden: float32 ``[N, *shape]`` of every input and of the output, by name; the first few
+        golden: ``[N, *shape]`` of every input and of the output, by name; the first few
             samples are written.
 
     Returns:
@@ -78,18 +77,16 @@ def _line(text: str) -> str:
     return " ".join(text.replace("\\", "/").replace("<", "‹").replace("`", "'").split())
 
 
-def _write_golden(
-    folder: Path, description: Description, golden: Mapping[str, NDArray[np.float32]]
-) -> None:
+def _write_golden(folder: Path, description: Description, golden: Mapping[str, Samples]) -> None:
     folder.mkdir()
     for tensor in (*description.inputs, description.output):
         array = golden.get(tensor.name)
-        if array is None or array.shape[1:] != tensor.shape[1:] or array.dtype != np.float32:
+        if array is None or array.shape[1:] != tensor.shape[1:] or array.dtype != tensor.dtype:
             given = "missing" if array is None else f"{array.dtype} {array.shape[1:]}"
             raise BundleError(
-                f"the golden samples of {tensor.name!r} are {given}; they must be float32 "
-                f"{tensor.shape[1:]}."
+                f"the golden samples of {tensor.name!r} are {given}; they must be "
+                f"{tensor.dtype} {tensor.shape[1:]}."
             )
         (folder / f"{tensor.name}.bin").write_bytes(
-            array[: description.samples].astype("<f4").tobytes()
+            array[: description.samples].astype(array.dtype.newbyteorder("<")).tobytes()
         )

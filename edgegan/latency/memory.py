@@ -1,6 +1,6 @@
 """Load time and peak memory of one model, in processes of its own.
 
-``python -m edgegan.latency.memory MODEL THREADS SHAPES`` prints one JSON object. A process is needed
+``python -m edgegan.latency.memory MODEL THREADS INPUTS`` prints one JSON object. A process is needed
 because the peak of a process never falls again, and because what loads a model for the first time is
 what a user waits for.
 """
@@ -50,8 +50,8 @@ def footprint(
     Raises:
         BundleError: if the model cannot be loaded or run there.
     """
-    shapes = json.dumps({spec.name: [batch, *spec.shape] for spec in inputs})
-    command = [sys.executable, "-m", "edgegan.latency.memory", str(model), str(threads), shapes]
+    zeros = json.dumps({spec.name: ([batch, *spec.shape], spec.dtype) for spec in inputs})
+    command = [sys.executable, "-m", "edgegan.latency.memory", str(model), str(threads), zeros]
     measured = [_measure(model, command) for _ in range(processes)]
     return Footprint(
         load_ms=tuple(one["load_ms"] for one in measured),
@@ -79,7 +79,7 @@ def _peak_bytes() -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
-def _main(model: str, threads: str, shapes: str) -> None:
+def _main(model: str, threads: str, zeros: str) -> None:
     from edgegan.runtimes.ort import OrtRuntime
 
     runtime = OrtRuntime()
@@ -87,7 +87,7 @@ def _main(model: str, threads: str, shapes: str) -> None:
     start = time.perf_counter()
     engine = runtime.load(Path(model), int(threads))
     load_ms = (time.perf_counter() - start) * 1e3
-    inputs = {name: np.zeros(shape, np.float32) for name, shape in json.loads(shapes).items()}
+    inputs = {name: np.zeros(*value) for name, value in json.loads(zeros).items()}
     for _ in range(3):
         engine.run(inputs)
     print(json.dumps({"load_ms": load_ms, "peak_bytes": max(0, _peak_bytes() - bare)}))

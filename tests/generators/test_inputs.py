@@ -91,3 +91,14 @@ def test_bad_files(tmp_path: Path) -> None:
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 no archive")
     with pytest.raises(DataError, match="plain arrays"):
         draw_inputs([spec(data="x.npz")], tmp_path, 4, 0)
+
+
+def test_labels_from_a_file(tmp_path: Path) -> None:
+    labels = InputSpec(name="y", law="classes", classes=3, data="y.npz")
+    np.savez(tmp_path / "y.npz", y=np.array([2, 0, 1, 1], np.uint8))
+    drawn = draw_inputs([labels], tmp_path, 4, 0)["y"]
+    assert drawn.dtype == np.int64 and sorted(drawn.tolist()) == [0, 1, 1, 2]
+    for wrong in ([0, 3], [-1, 0], [0.5, 1.0]):
+        np.savez(tmp_path / "y.npz", y=np.array(wrong))
+        with pytest.raises(DataError, match="whole numbers from 0 to 2"):
+            draw_inputs([labels], tmp_path, 2, 0)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from edgegan.generators.latents import RANGES, sample
+from edgegan.generators.contract import InputSpec
+from edgegan.generators.latents import RANGES, draw, sample
 
 
 def test_a_sample_does_not_depend_on_how_many() -> None:
@@ -48,3 +51,29 @@ def test_pinned_values() -> None:
 
 
 PINNED = np.array([-1.33358276, -0.87650973, 0.07773930], np.float32)
+
+
+def test_labels_are_uniform_and_leave_the_latents_alone() -> None:
+    spec = InputSpec(name="label", law="classes", classes=10)
+    labels = draw(spec, 5000, 0)
+    assert labels.dtype == np.int64 and labels.shape == (5000,)
+    np.testing.assert_array_equal(draw(spec, 7, 0), labels[:7])
+    counts = np.bincount(labels, minlength=10)
+    assert len(counts) == 10 and np.abs(counts - 500).max() < 5 * 500**0.5
+    assert draw(InputSpec(name="y", shape=(3,), law="classes", classes=2), 4, 0).shape == (4, 3)
+    latent = draw(InputSpec(shape=(3,)), 1, 0)
+    np.testing.assert_allclose(latent[0], PINNED, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"law": "classes"}, "belong together"),
+        ({"shape": (3,), "classes": 3}, "belong together"),
+        ({"law": "normal"}, "must have a shape"),
+        ({"law": "classes", "classes": 3, "labels": ("a", "b")}, "2 names for 3 classes"),
+    ],
+)
+def test_wrong_descriptions_of_labels(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        InputSpec(**fields)

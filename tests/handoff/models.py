@@ -82,3 +82,33 @@ def two_input_golden(count: int = 5) -> dict[str, NDArray[np.float32]]:
     photo = random.random((count, 3, 4, 6), np.float32)
     style = random.random((count, 3, 1, 1), np.float32) * 3 - 1
     return {"photo": photo, "style": style, "image": photo * style * np.float32(0.5)}
+
+
+LABEL = InputSpec(name="label", law="classes", classes=3, labels=("shoe", "bag", "coat"))
+
+
+def labelled_model(path: Path) -> None:
+    """``image = table[label] * style``."""
+    table = np.random.default_rng(1).random((3, 1, 4, 6), np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("Gather", ["table", "label"], ["row"]),
+            helper.make_node("Mul", ["row", "style"], ["image"]),
+        ],
+        "graph",
+        [
+            helper.make_tensor_value_info("label", TensorProto.INT64, ["batch"]),
+            helper.make_tensor_value_info("style", TensorProto.FLOAT, ["batch", 3, 1, 1]),
+        ],
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 3, 4, 6])],
+        [numpy_helper.from_array(table, "table")],
+    )
+    opsets = [helper.make_opsetid("", 21)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=10), path)
+
+
+def labelled_golden(count: int = 5) -> dict[str, NDArray[np.float32] | NDArray[np.int64]]:
+    table = np.random.default_rng(1).random((3, 1, 4, 6), np.float32)
+    label = np.arange(count) % 3
+    style = np.random.default_rng(2).random((count, 3, 1, 1), np.float32)
+    return {"label": label, "style": style, "image": table[label] * style}

@@ -12,10 +12,13 @@ from edgegan.handoff.write import render, write_handoff
 from edgegan.reports.pictures import as_pixels
 from tests.handoff.compiler import build, run
 from tests.handoff.models import (
+    LABEL,
     PHOTO,
     STYLE,
     delivery,
     description,
+    labelled_golden,
+    labelled_model,
     two_input_golden,
     two_input_model,
 )
@@ -81,3 +84,16 @@ def test_pixels_and_laws(tmp_path: Path) -> None:
     pixels = (np.arange(72, dtype=np.uint8) * 3).reshape(4, 6, 3).transpose(2, 0, 1)
     np.testing.assert_allclose(values[:72], pixels.ravel() / 255.0, atol=1e-6)
     np.testing.assert_allclose(values[72:], [0, 1, 0, 1 / 3], atol=0.02)
+
+
+@pytest.mark.slow
+def test_labels(tmp_path: Path) -> None:
+    model, folder, program = tmp_path / "model.onnx", tmp_path / "handoff", tmp_path / "generator"
+    folder.mkdir()
+    labelled_model(model)
+    given = delivery((LABEL, STYLE), output_shape=(3, 4, 6), value_range=(0.0, 1.0))
+    write_handoff(folder, given, model, labelled_golden())
+    build(folder / "generator.cpp", program)
+    for _ in range(5):  # each run draws a new class; one outside of the table would fail
+        code, output = run(program, folder=folder)
+        assert code == 0 and "largest difference 0 over 4 golden samples" in output, output

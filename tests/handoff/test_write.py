@@ -12,10 +12,13 @@ from edgegan.generators.contract import InputSpec
 from edgegan.handoff.description import minimum_version
 from edgegan.handoff.write import render, write_handoff
 from tests.handoff.models import (
+    LABEL,
     PHOTO,
     STYLE,
     delivery,
     description,
+    labelled_golden,
+    labelled_model,
     two_input_golden,
     two_input_model,
 )
@@ -158,3 +161,24 @@ def test_golden_arrays_must_fit(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     with pytest.raises(BundleError, match="'image' are missing"):
         write_handoff(tmp_path / "other", given, tmp_path / "model.onnx", golden)
+
+
+def test_labels_are_64_bit_integers(tmp_path: Path) -> None:
+    given = delivery((LABEL, STYLE), output_shape=(3, 4, 6), value_range=(0.0, 1.0))
+    labelled_model(tmp_path / "model.onnx")
+    (tmp_path / "handoff").mkdir()
+    golden = labelled_golden()
+    write_handoff(tmp_path / "handoff", given, tmp_path / "model.onnx", golden)
+    stored = np.fromfile(tmp_path / "handoff" / "golden" / "label.bin", "<i8")
+    np.testing.assert_array_equal(stored, golden["label"][:4])
+    texts = render(description(given))
+    page = texts["HANDOFF.md"]
+    assert "| input | `label` | int64 | `[1]` | a class, a whole number from 0 to 2 |" in page
+    assert "| `golden/label.bin` | 32 | `[4]` |" in page
+    assert "The classes: 0 shoe, 1 bag, 2 coat." in page
+    assert 'Tensor("label", longArrayOf(1), Source.CLASSES, 0.0f, 0.0f, 3)' in texts["Generator.kt"]
+    assert "source: .classes, low: 0.0, high: 0.0, classes: 3)" in texts["Generator.swift"]
+    with pytest.raises(BundleError, match="must be int64"):
+        wrong = golden | {"label": golden["style"][:, 0, 0, 0]}
+        (tmp_path / "other").mkdir()
+        write_handoff(tmp_path / "other", given, tmp_path / "model.onnx", wrong)
