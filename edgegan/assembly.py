@@ -61,7 +61,7 @@ def write_bundle(
         name=resolved.recipe.name,
         edgegan=__version__,
         license=resolved.license,
-        inputs=resolved.generator.inputs,
+        inputs=resolved.generator.free_inputs,
         output=resolved.generator.output,
         output_shape=samples.quantized.shape[1:],
         golden_seed=GOLDEN_SEED,

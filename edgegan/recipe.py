@@ -47,10 +47,15 @@ CHECK_NAMES = (
 
 
 class GeneratorSection(Strict):
-    """Either a model of the zoo, or one's own generator; exactly one of the two."""
+    """Either a model of the zoo, or one's own generator; exactly one of the two.
+
+    Attributes:
+        fixed: of a model of the zoo, see ``GeneratorSpec``.
+    """
 
     zoo: str | None = None
     own: GeneratorSpec | None = None
+    fixed: dict[str, bool | int | float | str | None] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -289,11 +294,17 @@ def resolve(recipe: Recipe, folder: Path) -> tuple[ResolvedRecipe, Path]:
         raise RecipeError(f"{card.name!r} is a feature network; `generator.zoo` takes a generator.")
     resolved = ResolvedRecipe(
         recipe=recipe,
-        generator=card.generator,
+        generator=_fixed(card.generator, recipe.generator.fixed),
         license=f"{card.license}; trained on {card.data.name}: {card.data.attribution}",
         features=features or card.feature_network,
     )
     return resolved, card_folder(card.name)
+
+
+def _fixed(spec: GeneratorSpec, fixed: dict[str, Any]) -> GeneratorSpec:
+    """``spec`` with more inputs fixed."""
+    changed = spec.model_dump() | {"fixed": spec.fixed | fixed}
+    return validate(GeneratorSpec, changed, "generator") if fixed else spec
 
 
 def _find(name_or_path: str) -> Path:

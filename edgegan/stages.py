@@ -26,6 +26,7 @@ from edgegan.bundle import GOLDEN_SEED, save_golden
 from edgegan.checks.parity import measure_parity
 from edgegan.checks.quality import measure_quality
 from edgegan.emit.export import export_onnx
+from edgegan.generators.fixed import fix_inputs
 from edgegan.generators.inputs import draw_inputs
 from edgegan.generators.latents import RANGES, Samples
 from edgegan.generators.load import load_module
@@ -82,7 +83,7 @@ class Workbench:
     def captured(self) -> fx.GraphModule:
         spec = self.resolved.generator
         module = load_module(spec.source, spec.arguments, self.folder / spec.weights, self.folder)
-        return capture(module, self.inputs(EXAMPLE_BATCH, 0))
+        return capture(fix_inputs(module, spec), self.inputs(EXAMPLE_BATCH, 0))
 
     @cached_property
     def lowered(self) -> Lowered:
@@ -101,11 +102,11 @@ class Workbench:
         return self.placed
 
     def input_names(self) -> list[str]:
-        return [spec.name for spec in self.resolved.generator.inputs]
+        return [spec.name for spec in self.resolved.generator.free_inputs]
 
     def feed(self, count: int, seed: int) -> dict[str, Samples]:
         """Seeded inputs by name; fewer than ``count`` where the user's files hold fewer."""
-        return draw_inputs(self.resolved.generator.inputs, self.folder, count, seed)
+        return draw_inputs(self.resolved.generator.free_inputs, self.folder, count, seed)
 
 
 def capture_float(bench: Workbench, folder: Path) -> None:
@@ -140,7 +141,7 @@ def calibrate_ranges(bench: Workbench, folder: Path, report: Report) -> None:
         momentum=section.momentum,
         clip_saturated=section.clip_saturated,
         input_ranges=tuple(
-            None if i.data else RANGES.get(i.law) for i in bench.resolved.generator.inputs
+            None if i.data else RANGES.get(i.law) for i in bench.resolved.generator.free_inputs
         ),
     )
     parameters = calibrate(

@@ -105,7 +105,10 @@ class TargetRun:
                 timed[HALF] = out / "half.onnx"
                 onnx.save(half_precision(models[FLOAT]), timed[HALF])
             speed = measure_speed(
-                timed, resolved.generator.inputs, device.runtime(), effort=Effort(seconds=seconds)
+                timed,
+                resolved.generator.free_inputs,
+                device.runtime(),
+                effort=Effort(seconds=seconds),
             )
             document = {
                 "ratio_half": None if speed.ratio_half is None else vars(speed.ratio_half),
@@ -126,7 +129,7 @@ class TargetRun:
 
         def make(out: Path) -> None:
             seed = resolved.recipe.checks.seed
-            inputs = draw_inputs(resolved.generator.inputs, self.variant.folder, 2, seed)
+            inputs = draw_inputs(resolved.generator.free_inputs, self.variant.folder, 2, seed)
             one = {name: value[:1] for name, value in inputs.items()}
             costs = {name: count(models[name], one, core) for name in (QUANTIZED, FLOAT)}
             document = {name: vars(cost) for name, cost in costs.items()}
@@ -189,14 +192,14 @@ def _hand_over(results: VariantResults, out: Path) -> None:
     delivery = Delivery(
         name=resolved.recipe.name,
         license=resolved.license,
-        inputs=generator.inputs,
+        inputs=generator.free_inputs,
         output=generator.output,
         output_shape=image.shape[1:],
         model=f"../{results.name_in_bundle(QUANTIZED)}",
         proven_with=environment().packages["onnxruntime"],
         # behind a float operator, another processor's last bits may cascade to the quantization error
         tolerance=error if results.read("emitted")["islands"] else 0.0,
-        peak_bytes=footprint(model, generator.inputs, 1, 1).peak_bytes[0],
+        peak_bytes=footprint(model, generator.free_inputs, 1, 1).peak_bytes[0],
     )
     folder = out / "handoff"
     folder.mkdir()

@@ -137,7 +137,7 @@ class VariantRun:
     def _diagnosis(self, out: Path, report: Callable[[int, int], None]) -> None:
         models, generator = self.results().models(), self.resolved.generator
         seed = self.resolved.recipe.checks.seed
-        inputs = draw_inputs(generator.inputs, self.folder, DIAGNOSIS_SAMPLES, seed)
+        inputs = draw_inputs(generator.free_inputs, self.folder, DIAGNOSIS_SAMPLES, seed)
         diagnosis = diagnose(
             models[QUANTIZED],
             models[LOWERED],

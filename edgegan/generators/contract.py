@@ -79,6 +79,9 @@ class GeneratorSpec(Strict):
             Loading it runs that code.
         weights: a ``.safetensors`` or ``.pt`` file with its state_dict, relative to the document
             that names it.
+        inputs: of ``forward``, in order.
+        fixed: inputs that become constants, by name: a class (its number or name), or a number for all
+            elements. Other names are keyword arguments of ``forward``.
     """
 
     source: Source
@@ -86,3 +89,32 @@ class GeneratorSpec(Strict):
     weights: str
     inputs: Annotated[tuple[InputSpec, ...], Field(min_length=1, max_length=16)]
     output: ImageSpec = ImageSpec()
+    fixed: dict[str, bool | int | float | str | None] = {}
+
+    @model_validator(mode="after")
+    def _fixable(self) -> GeneratorSpec:
+        for spec in self.inputs:
+            if spec.name in self.fixed:
+                _check_fixed(spec, self.fixed[spec.name])
+        if not self.free_inputs:
+            raise ValueError("fixed: names every input; at least one must stay free")
+        return self
+
+    @property
+    def free_inputs(self) -> tuple[InputSpec, ...]:
+        """Those that the exported model has."""
+        return tuple(spec for spec in self.inputs if spec.name not in self.fixed)
+
+
+def _check_fixed(spec: InputSpec, value: object) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if spec.classes is None:
+        if not number:
+            raise ValueError(f"fixed: {spec.name}: {value!r} is no number")
+    elif value not in (spec.labels or ()) and not (
+        number and isinstance(value, int) and 0 <= value < spec.classes
+    ):
+        names = f" or one of {', '.join(spec.labels)}" if spec.labels else ""
+        raise ValueError(
+            f"fixed: {spec.name}: {value!r} is no class; give a number from 0 to {spec.classes - 1}{names}"
+        )

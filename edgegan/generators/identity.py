@@ -29,7 +29,7 @@ def generator_digest(spec: GeneratorSpec, folder: Path) -> str:
     if not weights.is_file():
         raise ModelError(f"weights {weights} do not exist; check `weights:` in the recipe.")
     description: dict[str, Any] = spec.model_dump(mode="json", exclude={"weights"})
-    data = [path for item in spec.inputs for path in data_files(item, folder)]
+    data = [path for item in spec.free_inputs for path in data_files(item, folder)]
     for path in data:
         if not path.is_file():
             raise ModelError(f"{path} does not exist; check `data:` of the generator's inputs.")

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import inspect
 import io
 import linecache
 import logging
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import fx, nn
 from torch.export import Dim
 
 from edgegan.errors import ModelError
+from edgegan.generators.fixed import Fixed
 from edgegan.lowering.graph import EXAMPLE_BATCH, annotate_shapes
 
 _MAX_BATCH = 4096
@@ -72,7 +75,10 @@ def capture(module: nn.Module, example: tuple[torch.Tensor, ...]) -> fx.GraphMod
 
 def _export(module: nn.Module, example: tuple[torch.Tensor, ...], strict: bool) -> fx.GraphModule:
     batch = Dim("batch", min=1, max=_MAX_BATCH)
-    shapes = tuple({0: batch} for _ in example)
+    shapes: Any = tuple({0: batch} for _ in example)
+    first = next(iter(inspect.signature(module.forward).parameters.values()), None)
+    if first is not None and first.kind is first.VAR_POSITIONAL:
+        shapes = (shapes,)
     with torch.no_grad(), _quiet():
         program = torch.export.export(module, example, dynamic_shapes=shapes, strict=strict)
         program = program.run_decompositions({})
@@ -82,7 +88,10 @@ def _export(module: nn.Module, example: tuple[torch.Tensor, ...], strict: bool) 
     for node in graph.graph.nodes:
         stack = node.meta.get("nn_module_stack")
         path = list(stack.values())[-1][0] if stack else ""
-        node.meta = {"path": path.removeprefix("L__self__").removeprefix(".")}
+        path = path.removeprefix("L__self__").removeprefix(".")
+        if isinstance(module, Fixed):
+            path = path.removeprefix("generator").removeprefix(".")
+        node.meta = {"path": path}
     graph.graph.eliminate_dead_code()
     graph.recompile()
     annotate_shapes(graph, example)

@@ -17,7 +17,8 @@ from edgegan.lowering.rewrite import Rewrite
 from edgegan.targets import LoweringProfile
 
 
-def _is_random(target: Any) -> bool:
+def is_random(target: Any) -> bool:
+    """Whether an operator draws random numbers."""
     return torch.Tag.nondeterministic_seeded in getattr(target, "tags", ())
 
 
@@ -49,7 +50,7 @@ class FoldConstants:
 
 
 def _foldable(node: fx.Node, known: dict[fx.Node, Any]) -> bool:
-    if node.op != "call_function" or _is_random(node.target):
+    if node.op != "call_function" or is_random(node.target):
         return False
     is_operator = isinstance(node.target, torch._ops.OpOverload) or node.target is operator.getitem
     inputs = node.all_input_nodes

@@ -12,6 +12,7 @@ from edgegan.errors import ModelError
 from edgegan.lowering.canonicalize import Canonicalize
 from edgegan.lowering.fold_batch_norm import FoldBatchNorm
 from edgegan.lowering.fold_constants import FoldConstants
+from edgegan.lowering.fold_uniform import FoldUniform
 from edgegan.lowering.graph import annotate_shapes
 from edgegan.lowering.hoist_activation import HoistActivation
 from edgegan.lowering.image_convolution import PackImageConvolution
@@ -25,6 +26,7 @@ from edgegan.targets import LoweringProfile
 PASSES: tuple[LoweringPass, ...] = (
     FoldConstants(),
     Canonicalize(),
+    FoldUniform(),
     FoldBatchNorm(),
     LinearAsConvolution(),
     PackImageConvolution(),

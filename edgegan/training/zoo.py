@@ -151,7 +151,7 @@ def generate(
     generator: nn.Module, spec: GeneratorSpec, count: int, seed: int, batch_size: int = 125
 ) -> Iterator[NDArray[np.float32]]:
     """Images of ``count`` seeded latents, in batches, float32 ``[N, C, H, W]``."""
-    inputs = [latents.draw(i, count, seed) for i in spec.inputs]
+    inputs = [latents.draw(i, count, seed) for i in spec.free_inputs]
     for start in range(0, count, batch_size):
         batch = (torch.from_numpy(value[start : start + batch_size]) for value in inputs)
         yield generator(*batch).numpy()
