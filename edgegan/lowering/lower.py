@@ -18,7 +18,9 @@ from edgegan.lowering.hoist_activation import HoistActivation
 from edgegan.lowering.image_convolution import PackImageConvolution
 from edgegan.lowering.linear_convolution import LinearAsConvolution
 from edgegan.lowering.merge_movement import MergeMovement
+from edgegan.lowering.modulated_convolution import LowerModulatedConvolution
 from edgegan.lowering.rewrite import LoweringPass, Rewrite, check_absent
+from edgegan.lowering.shared_filter import LowerSharedFilter
 from edgegan.lowering.transposed_convolution import LowerTransposedConvolution
 from edgegan.lowering.upsample_convolution import LowerUpsampleConvolution
 from edgegan.targets import LoweringProfile
@@ -26,6 +28,8 @@ from edgegan.targets import LoweringProfile
 PASSES: tuple[LoweringPass, ...] = (
     FoldConstants(),
     Canonicalize(),
+    LowerModulatedConvolution(),
+    LowerSharedFilter(),
     FoldUniform(),
     FoldBatchNorm(),
     LinearAsConvolution(),
