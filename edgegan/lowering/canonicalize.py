@@ -1,6 +1,9 @@
-"""One spelling for each thing: no copies, ``reshape`` for every view, the batch written as -1."""
+"""One spelling for each thing: no copies, ``reshape`` for views, slices for splits, the batch as -1."""
 
 from __future__ import annotations
+
+import operator
+from typing import Any
 
 import torch
 from torch import fx
@@ -23,6 +26,7 @@ _COPIES: frozenset[object] = frozenset(
 _VIEWS: frozenset[object] = frozenset(
     {aten.view.default, aten._unsafe_view.default, aten.flatten.using_ints, aten.unflatten.int}
 )
+_SPLITS = (aten.split.Tensor, aten.split_with_sizes.default, aten.chunk.default)
 
 
 class Canonicalize:
@@ -43,6 +47,8 @@ class Canonicalize:
                 node.args = (node.args[0], node.args[1], argument(node, 3) or 0)
             elif is_call(node, aten.reshape.default):
                 node.args = (node.args[0], _static_shape(node))
+            elif is_call(node, operator.getitem) and is_call(node.args[0], *_SPLITS):
+                _write_slice(node)
             elif is_call(node, aten.unsqueeze.default, aten.squeeze.dims, aten.squeeze.dim) and (
                 shape_of(node)[:1] == (EXAMPLE_BATCH,)
             ):
@@ -51,6 +57,17 @@ class Canonicalize:
                 node.kwargs = {}
         tidy(graph)
         return []
+
+
+def _write_slice(node: fx.Node) -> None:
+    """One part of a split is a slice."""
+    arguments: Any = node.args
+    split, index = arguments
+    axis = argument(split, 2, split.kwargs.get("dim", 0))
+    sizes = [part.shape[axis] for part in split.meta["val"]]
+    start = sum(sizes[:index])
+    node.target = aten.slice.Tensor
+    node.args = (split.args[0], axis, start, start + sizes[index])
 
 
 def _static_shape(node: fx.Node) -> list[object]:

@@ -28,19 +28,19 @@ from edgegan.targets import LoweringProfile
 
 aten = torch.ops.aten
 
-_NORMS: frozenset[object] = frozenset({aten._native_batch_norm_legit_no_training.default})
-_LAYERS = (aten.conv2d.default, aten.conv_transpose2d.input, aten.linear.default)
+NORMS: frozenset[object] = frozenset({aten._native_batch_norm_legit_no_training.default})
+LAYERS = (aten.conv2d.default, aten.conv_transpose2d.input, aten.linear.default)
 
 
 class FoldBatchNorm:
     name = "fold-batch-norm"
     requires: frozenset[object] = frozenset()
-    ensures = _NORMS
+    ensures = NORMS
 
     def __call__(self, graph: fx.GraphModule, profile: LoweringProfile) -> list[Rewrite]:
         done = []
         for node in list(graph.graph.nodes):
-            if is_call(node, *_NORMS):
+            if is_call(node, *NORMS):
                 form = _fold(graph, node)
                 done.append(Rewrite(self.name, path_of(node), form))
         tidy(graph)
@@ -49,12 +49,12 @@ class FoldBatchNorm:
 
 def _fold(graph: fx.GraphModule, norm: fx.Node) -> str:
     result = next(user for user in norm.users if is_call(user, operator.getitem))
-    scale, shift = _affine(graph, norm)
+    scale, shift = affine_of(graph, norm)
     source: fx.Node = norm.args[0]  # type: ignore[assignment]
-    layer, repeat = _layer_before(source, scale.numel())
+    layer, repeat = layer_before(source, scale.numel())
     if layer is not None:
         scale, shift = scale.repeat_interleave(repeat), shift.repeat_interleave(repeat)
-        _scale_layer(graph, layer, scale, shift)
+        scale_layer(graph, layer, scale, shift)
         result.replace_all_uses_with(source)
         return "folded into " + path_of(layer)
     path = path_of(norm)
@@ -75,7 +75,7 @@ def _fold(graph: fx.GraphModule, norm: fx.Node) -> str:
     return form
 
 
-def _affine(graph: fx.GraphModule, norm: fx.Node) -> tuple[torch.Tensor, torch.Tensor]:
+def affine_of(graph: fx.GraphModule, norm: fx.Node) -> tuple[torch.Tensor, torch.Tensor]:
     """Y = scale·x + shift, float64 ``[C]``."""
     gamma, beta, mean, variance = (
         None if node is None else read_parameter(graph, node).double()  # type: ignore[arg-type]
@@ -87,7 +87,7 @@ def _affine(graph: fx.GraphModule, norm: fx.Node) -> tuple[torch.Tensor, torch.T
     return scale, (0.0 if beta is None else beta) - mean * scale
 
 
-def _layer_before(source: fx.Node, channels: int) -> tuple[fx.Node | None, int]:
+def layer_before(source: fx.Node, channels: int) -> tuple[fx.Node | None, int]:
     """The layer whose only reader is the norm, and how many of its outputs share a norm channel.
 
     Looks through one reshape of a linear layer's output to ``[N, C, ...]``.
@@ -102,13 +102,13 @@ def _layer_before(source: fx.Node, channels: int) -> tuple[fx.Node | None, int]:
             if len(outputs) == 2 and split[1] == channels and outputs[1] % channels == 0:
                 return linear, outputs[1] // channels  # type: ignore[return-value]
         return None, 1
-    if is_call(source, *_LAYERS) and is_parameter(source.args[1]):
+    if is_call(source, *LAYERS) and is_parameter(source.args[1]):
         is_matrix = is_call(source, aten.linear.default) and len(shape_of(source)) != 2
         return (None, 1) if is_matrix else (source, 1)
     return None, 1
 
 
-def _scale_layer(
+def scale_layer(
     graph: fx.GraphModule, layer: fx.Node, scale: torch.Tensor, shift: torch.Tensor
 ) -> None:
     """Multiply the layer's output by ``scale`` and add ``shift``; a shared weight is copied first."""

@@ -103,7 +103,9 @@ def insert_call(
 class _Shapes(fx.Interpreter):
     def run_node(self, n: fx.Node) -> Any:
         result = super().run_node(n)
-        n.meta["val"] = result.to("meta") if isinstance(result, torch.Tensor) else result
+        n.meta["val"] = torch.utils._pytree.tree_map_only(
+            torch.Tensor, lambda value: value.to("meta"), result
+        )
         return result
 
 

@@ -11,7 +11,10 @@ from torch import fx
 from edgegan.errors import ModelError
 from edgegan.lowering.canonicalize import Canonicalize
 from edgegan.lowering.fold_batch_norm import FoldBatchNorm
+from edgegan.lowering.fold_columns import FoldColumns
+from edgegan.lowering.fold_conditional_norm import FoldConditionalNorm
 from edgegan.lowering.fold_constants import FoldConstants
+from edgegan.lowering.fold_scale_shift import FoldScaleShift
 from edgegan.lowering.fold_uniform import FoldUniform
 from edgegan.lowering.graph import annotate_shapes
 from edgegan.lowering.hoist_activation import HoistActivation
@@ -21,6 +24,7 @@ from edgegan.lowering.merge_movement import MergeMovement
 from edgegan.lowering.modulated_convolution import LowerModulatedConvolution
 from edgegan.lowering.rewrite import LoweringPass, Rewrite, check_absent
 from edgegan.lowering.shared_filter import LowerSharedFilter
+from edgegan.lowering.spell_out import SpellOut
 from edgegan.lowering.transposed_convolution import LowerTransposedConvolution
 from edgegan.lowering.upsample_convolution import LowerUpsampleConvolution
 from edgegan.targets import LoweringProfile
@@ -28,10 +32,14 @@ from edgegan.targets import LoweringProfile
 PASSES: tuple[LoweringPass, ...] = (
     FoldConstants(),
     Canonicalize(),
+    SpellOut(),
     LowerModulatedConvolution(),
     LowerSharedFilter(),
     FoldUniform(),
+    FoldConditionalNorm(),
+    FoldColumns(),
     FoldBatchNorm(),
+    FoldScaleShift(),
     LinearAsConvolution(),
     PackImageConvolution(),
     LowerTransposedConvolution(),
