@@ -25,6 +25,7 @@ MOVEMENT = (
     aten.reshape.default,
     aten.slice.Tensor,
     aten.select.int,
+    aten.index_select.default,
     aten.pixel_shuffle.default,
     aten.unsqueeze.default,
     aten.squeeze.dims,

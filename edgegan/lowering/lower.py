@@ -22,6 +22,7 @@ from edgegan.lowering.image_convolution import PackImageConvolution
 from edgegan.lowering.linear_convolution import LinearAsConvolution
 from edgegan.lowering.merge_movement import MergeMovement
 from edgegan.lowering.modulated_convolution import LowerModulatedConvolution
+from edgegan.lowering.reflection_padding import LowerReflectionPadding
 from edgegan.lowering.rewrite import LoweringPass, Rewrite, check_absent
 from edgegan.lowering.shared_filter import LowerSharedFilter
 from edgegan.lowering.spell_out import SpellOut
@@ -41,6 +42,7 @@ PASSES: tuple[LoweringPass, ...] = (
     FoldBatchNorm(),
     FoldScaleShift(),
     LinearAsConvolution(),
+    LowerReflectionPadding(),
     PackImageConvolution(),
     LowerTransposedConvolution(),
     LowerUpsampleConvolution(),

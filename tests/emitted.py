@@ -1,0 +1,69 @@
+"""Small modules taken all the way: lowered, quantized, emitted."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+import torch
+from torch import nn
+
+from edgegan.checks.parity import Parity, measure_parity
+from edgegan.emit.export import export_onnx
+from edgegan.lowering.capture import capture
+from edgegan.lowering.lower import Lowered, lower
+from edgegan.quantization.calibrate import Calibration, calibrate
+from edgegan.quantization.observers import Quantiles
+from edgegan.quantization.placement import Placed, place
+from edgegan.runtimes.base import Runtime
+from edgegan.simulation.processors import ORT_X86, Arithmetic
+from edgegan.targets import AFFINE_U8, ORT_LOWERING, Grid, LoweringProfile
+
+
+@dataclass(frozen=True)
+class Emitted:
+    """A module's graphs and its QDQ model, calibrated on normal noise.
+
+    Attributes:
+        original: the module's own ONNX model.
+        onnx: the quantized model.
+        shape: of one sample of its one input, ``x``.
+    """
+
+    lowered: Lowered
+    placed: Placed
+    original: bytes
+    onnx: bytes
+    shape: tuple[int, ...]
+
+    def inputs(self, count: int = 8) -> dict[str, np.ndarray]:
+        values = np.random.default_rng(7).normal(size=(count, *self.shape))
+        return {"x": values.astype(np.float32)}
+
+    def parity(self, runtime: Runtime, arithmetic: Arithmetic = ORT_X86, count: int = 8) -> Parity:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.onnx"
+            path.write_bytes(self.onnx)
+            return measure_parity(path, self.placed.graph, self.inputs(count), runtime, arithmetic)
+
+
+def emitted(
+    module: nn.Module,
+    shape: tuple[int, ...],
+    profile: LoweringProfile = ORT_LOWERING,
+    grid: Grid = AFFINE_U8,
+    seed: int = 0,
+) -> Emitted:
+    torch.manual_seed(seed)
+    example = (torch.randn(2, *shape),)
+    captured = capture(module.eval().requires_grad_(False), example)
+    lowered = lower(captured, profile, example, (torch.randn(3, *shape),))
+    placed = place(lowered.graph, grid, 8, True)
+    settings = Calibration(Quantiles(0, 1), Quantiles(0, 1), 0.99)
+    calibrate(placed, [(torch.randn(16, *shape),)], settings)
+    models = (export_onnx(g, example, ["x"], "image", 21) for g in (captured, placed.graph))
+    original, quantized = (ir.to_proto(model).SerializeToString() for model in models)
+    return Emitted(lowered, placed, original, quantized, shape)
