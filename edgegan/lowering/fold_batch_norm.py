@@ -1,8 +1,8 @@
-"""Batch normalization in eval mode is a scale and a shift a channel: fold it into the layer before.
+"""Normalization by running statistics is a scale and a shift a channel: fold it into a layer.
 
-Jacob et al. 2018 (arXiv 1712.05877), section 3.2. Where there is no layer to fold into (behind an
-addition, or a layer that others read too) it becomes a depthwise 1x1 convolution, which runs in
-int8. Arithmetic is float64, rounded to float32 once.
+Jacob et al. 2018 (arXiv 1712.05877), section 3.2. Batch norm in eval mode, and instance norm that tracks
+its statistics. Where there is no layer to fold into (behind an addition, or a layer that others read
+too) it becomes a depthwise 1x1 convolution; see ``channel_affine``.
 """
 
 from __future__ import annotations
@@ -12,12 +12,16 @@ import operator
 import torch
 from torch import fx
 
+from edgegan.lowering.channel_affine import (
+    ChannelAffine,
+    as_depthwise_convolution,
+    fold_into_layers,
+)
 from edgegan.lowering.graph import (
     add_parameter,
     argument,
     insert_call,
     is_call,
-    is_parameter,
     path_of,
     read_parameter,
     shape_of,
@@ -28,19 +32,20 @@ from edgegan.targets import LoweringProfile
 
 aten = torch.ops.aten
 
-NORMS: frozenset[object] = frozenset({aten._native_batch_norm_legit_no_training.default})
-LAYERS = (aten.conv2d.default, aten.conv_transpose2d.input, aten.linear.default)
+_BATCH_NORM = aten._native_batch_norm_legit_no_training.default
+_INSTANCE_NORM = aten.instance_norm.default
 
 
 class FoldBatchNorm:
     name = "fold-batch-norm"
     requires: frozenset[object] = frozenset()
-    ensures = NORMS
+    ensures: frozenset[object] = frozenset({_BATCH_NORM})
 
     def __call__(self, graph: fx.GraphModule, profile: LoweringProfile) -> list[Rewrite]:
         done = []
         for node in list(graph.graph.nodes):
-            if is_call(node, *NORMS):
+            tracked = is_call(node, _INSTANCE_NORM) and argument(node, 5) is False
+            if is_call(node, _BATCH_NORM) or tracked:
                 form = _fold(graph, node)
                 done.append(Rewrite(self.name, path_of(node), form))
         tidy(graph)
@@ -48,81 +53,34 @@ class FoldBatchNorm:
 
 
 def _fold(graph: fx.GraphModule, norm: fx.Node) -> str:
-    result = next(user for user in norm.users if is_call(user, operator.getitem))
-    scale, shift = affine_of(graph, norm)
+    affine = _affine(graph, norm)
+    result = norm
+    if is_call(norm, _BATCH_NORM):
+        result = next(user for user in norm.users if is_call(user, operator.getitem))
+        result.replace_all_uses_with(norm)
+        graph.graph.erase_node(result)
     source: fx.Node = norm.args[0]  # type: ignore[assignment]
-    layer, repeat = layer_before(source, scale.numel())
-    if layer is not None:
-        scale, shift = scale.repeat_interleave(repeat), shift.repeat_interleave(repeat)
-        scale_layer(graph, layer, scale, shift)
-        result.replace_all_uses_with(source)
-        return "folded into " + path_of(layer)
-    path = path_of(norm)
+    form = fold_into_layers(graph, norm, source, affine)
+    if form is not None:
+        return form
     if len(shape_of(source)) == 4:
-        weight = add_parameter(graph, result, path + ".weight", scale.float().view(-1, 1, 1, 1))
-        bias = add_parameter(graph, result, path + ".bias", shift.float())
-        args = (source, weight, bias, [1, 1], [0, 0], [1, 1], scale.numel())
-        folded = insert_call(graph, result, aten.conv2d.default, args, path)
-        form = "depthwise convolution"
-    else:
-        shape = [1, -1] + [1] * (len(shape_of(source)) - 2)
-        weight = add_parameter(graph, result, path + ".weight", scale.float().view(shape))
-        bias = add_parameter(graph, result, path + ".bias", shift.float().view(shape))
-        product = insert_call(graph, result, aten.mul.Tensor, (source, weight), path)
-        folded = insert_call(graph, result, aten.add.Tensor, (product, bias), path)
-        form = "scale and shift"
-    result.replace_all_uses_with(folded)
-    return form
+        as_depthwise_convolution(graph, norm, source, affine)
+        return "depthwise convolution"
+    path = path_of(norm)
+    shape = [1, -1] + [1] * (len(shape_of(source)) - 2)
+    weight = add_parameter(graph, norm, path + ".weight", affine.scale.float().view(shape))
+    bias = add_parameter(graph, norm, path + ".bias", affine.shift.float().view(shape))
+    product = insert_call(graph, norm, aten.mul.Tensor, (source, weight), path)
+    norm.replace_all_uses_with(insert_call(graph, norm, aten.add.Tensor, (product, bias), path))
+    return "scale and shift"
 
 
-def affine_of(graph: fx.GraphModule, norm: fx.Node) -> tuple[torch.Tensor, torch.Tensor]:
-    """Y = scale·x + shift, float64 ``[C]``."""
+def _affine(graph: fx.GraphModule, norm: fx.Node) -> ChannelAffine:
     gamma, beta, mean, variance = (
         None if node is None else read_parameter(graph, node).double()  # type: ignore[arg-type]
         for node in norm.args[1:5]
     )
     assert mean is not None and variance is not None
-    epsilon: float = norm.args[6]  # type: ignore[assignment]
+    epsilon: float = norm.args[6 if is_call(norm, _BATCH_NORM) else 7]  # type: ignore[assignment]
     scale = torch.rsqrt(variance + epsilon) * (1.0 if gamma is None else gamma)
-    return scale, (0.0 if beta is None else beta) - mean * scale
-
-
-def layer_before(source: fx.Node, channels: int) -> tuple[fx.Node | None, int]:
-    """The layer whose only reader is the norm, and how many of its outputs share a norm channel.
-
-    Looks through one reshape of a linear layer's output to ``[N, C, ...]``.
-    """
-    if len(source.users) != 1:
-        return None, 1
-    if is_call(source, aten.reshape.default):
-        linear = source.args[0]
-        if is_call(linear, aten.linear.default) and len(linear.users) == 1:  # type: ignore[union-attr]
-            outputs = shape_of(linear)  # type: ignore[arg-type]
-            split = shape_of(source)
-            if len(outputs) == 2 and split[1] == channels and outputs[1] % channels == 0:
-                return linear, outputs[1] // channels  # type: ignore[return-value]
-        return None, 1
-    if is_call(source, *LAYERS) and is_parameter(source.args[1]):
-        is_matrix = is_call(source, aten.linear.default) and len(shape_of(source)) != 2
-        return (None, 1) if is_matrix else (source, 1)
-    return None, 1
-
-
-def scale_layer(
-    graph: fx.GraphModule, layer: fx.Node, scale: torch.Tensor, shift: torch.Tensor
-) -> None:
-    """Multiply the layer's output by ``scale`` and add ``shift``; a shared weight is copied first."""
-    weight_node: fx.Node = layer.args[1]  # type: ignore[assignment]
-    weight = read_parameter(graph, weight_node).double()
-    bias_node = argument(layer, 2)
-    bias = 0.0 if bias_node is None else read_parameter(graph, bias_node).double()
-    if is_call(layer, aten.conv_transpose2d.input):
-        groups = argument(layer, 6, 1)
-        grouped = weight.view(groups, weight.shape[0] // groups, *weight.shape[1:])
-        scaled = (grouped * scale.view(groups, 1, -1, 1, 1)).view_as(weight)
-    else:
-        scaled = weight * scale.view([-1] + [1] * (weight.ndim - 1))
-    path = path_of(layer)
-    new_weight = add_parameter(graph, layer, path + ".weight", scaled.float())
-    new_bias = add_parameter(graph, layer, path + ".bias", (bias * scale + shift).float())
-    layer.args = (layer.args[0], new_weight, new_bias, *layer.args[3:])
+    return ChannelAffine(scale, (0.0 if beta is None else beta) - mean * scale)

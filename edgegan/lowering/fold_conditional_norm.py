@@ -22,8 +22,8 @@ from edgegan.lowering.columns import (
     is_vector_layer,
     rows_of,
 )
-from edgegan.lowering.fold_batch_norm import NORMS, affine_of, layer_before
 from edgegan.lowering.graph import insert_call, is_call, path_of, shape_of, tidy
+from edgegan.lowering.layer_scale import NORMS, affine_of, layer_before
 from edgegan.lowering.rewrite import Rewrite
 from edgegan.targets import LoweringProfile
 

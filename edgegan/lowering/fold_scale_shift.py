@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch import fx
 
-from edgegan.lowering.fold_batch_norm import LAYERS, scale_layer
 from edgegan.lowering.graph import (
     add_parameter,
     is_call,
@@ -23,6 +22,7 @@ from edgegan.lowering.graph import (
     tidy,
 )
 from edgegan.lowering.hoist_activation import ACTIVATIONS, MOVEMENT
+from edgegan.lowering.layer_scale import LAYERS, scale_layer
 from edgegan.lowering.rewrite import Rewrite
 from edgegan.targets import LoweringProfile
 

@@ -14,6 +14,7 @@ from edgegan.lowering.fold_batch_norm import FoldBatchNorm
 from edgegan.lowering.fold_columns import FoldColumns
 from edgegan.lowering.fold_conditional_norm import FoldConditionalNorm
 from edgegan.lowering.fold_constants import FoldConstants
+from edgegan.lowering.fold_scale_and_shift import FoldScaleAndShift
 from edgegan.lowering.fold_scale_shift import FoldScaleShift
 from edgegan.lowering.fold_uniform import FoldUniform
 from edgegan.lowering.graph import annotate_shapes
@@ -41,6 +42,7 @@ PASSES: tuple[LoweringPass, ...] = (
     FoldColumns(),
     FoldBatchNorm(),
     FoldScaleShift(),
+    FoldScaleAndShift(),
     LinearAsConvolution(),
     LowerReflectionPadding(),
     PackImageConvolution(),

@@ -66,7 +66,20 @@ CASES = [
     ),
     (nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, affine=False)), IMAGE, "folded into 0"),
     (nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5)), VECTOR, "folded into 0"),
-    (nn.Sequential(nn.BatchNorm1d(6), nn.Linear(6, 5)), VECTOR, "scale and shift"),
+    (nn.Sequential(nn.BatchNorm1d(6), nn.Linear(6, 5)), VECTOR, "folded into 1"),
+    (nn.Sequential(nn.BatchNorm1d(6), nn.ReLU()), VECTOR, "scale and shift"),
+    (nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 5, 3)), IMAGE, "folded into 1"),
+    (nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 5, 3, 1, 1)), IMAGE, "depthwise convolution"),
+    (
+        nn.Sequential(nn.Conv2d(3, 4, 3), nn.InstanceNorm2d(4, track_running_stats=True)),
+        IMAGE,
+        "folded into 0",
+    ),
+    (
+        nn.Sequential(nn.ReLU(), nn.InstanceNorm2d(3, affine=True, track_running_stats=True)),
+        IMAGE,
+        "depthwise convolution",
+    ),
     (Projected(), VECTOR, "folded into linear"),
     (Residual(), IMAGE, "depthwise convolution"),
     (Shared(), IMAGE, "folded into conv"),
@@ -76,7 +89,7 @@ CASES = [
 @pytest.mark.parametrize(("module", "shape", "form"), CASES)
 def test_folds_exactly(module: nn.Module, shape: tuple[int, ...], form: str) -> None:
     for norm in module.modules():
-        if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
+        if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d | nn.InstanceNorm2d):
             nn.init.normal_(norm.running_mean)
             nn.init.uniform_(norm.running_var, 0.1, 3.0)
             if norm.affine:
@@ -88,6 +101,13 @@ def test_folds_exactly(module: nn.Module, shape: tuple[int, ...], form: str) -> 
     Canonicalize()(graph, ORT_LOWERING)
     done = FoldBatchNorm()(graph, ORT_LOWERING)
     assert [rewrite.form for rewrite in done] == [form]
-    assert "batch_norm" not in graph.code
+    assert "batch_norm" not in graph.code and "instance_norm" not in graph.code
     x = torch.randn(7, *shape)
     assert relative_error(module(x), graph(x)) <= 1e-5
+
+
+def test_instance_norm_of_the_picture_itself_stays() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.InstanceNorm2d(4)).requires_grad_(False)
+    graph = capture(module, (torch.randn(2, *IMAGE),))
+    assert FoldBatchNorm()(graph, ORT_LOWERING) == []
+    assert "instance_norm" in graph.code

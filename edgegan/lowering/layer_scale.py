@@ -1,0 +1,74 @@
+"""Layers that take a scale and a shift of their output into their weight and bias."""
+
+from __future__ import annotations
+
+import torch
+from torch import fx
+
+from edgegan.lowering.graph import (
+    add_parameter,
+    argument,
+    is_call,
+    is_parameter,
+    path_of,
+    read_parameter,
+    shape_of,
+)
+
+aten = torch.ops.aten
+
+NORMS: frozenset[object] = frozenset({aten._native_batch_norm_legit_no_training.default})
+LAYERS = (aten.conv2d.default, aten.conv_transpose2d.input, aten.linear.default)
+
+
+def affine_of(graph: fx.GraphModule, norm: fx.Node) -> tuple[torch.Tensor, torch.Tensor]:
+    """Y = scale·x + shift, float64 ``[C]``."""
+    gamma, beta, mean, variance = (
+        None if node is None else read_parameter(graph, node).double()  # type: ignore[arg-type]
+        for node in norm.args[1:5]
+    )
+    assert mean is not None and variance is not None
+    epsilon: float = norm.args[6]  # type: ignore[assignment]
+    scale = torch.rsqrt(variance + epsilon) * (1.0 if gamma is None else gamma)
+    return scale, (0.0 if beta is None else beta) - mean * scale
+
+
+def layer_before(source: fx.Node, channels: int) -> tuple[fx.Node | None, int]:
+    """The layer whose only reader is the norm, and how many of its outputs share a norm channel.
+
+    Looks through one reshape of a linear layer's output to ``[N, C, ...]``.
+    """
+    if len(source.users) != 1:
+        return None, 1
+    if is_call(source, aten.reshape.default):
+        linear = source.args[0]
+        if is_call(linear, aten.linear.default) and len(linear.users) == 1:  # type: ignore[union-attr]
+            outputs = shape_of(linear)  # type: ignore[arg-type]
+            split = shape_of(source)
+            if len(outputs) == 2 and split[1] == channels and outputs[1] % channels == 0:
+                return linear, outputs[1] // channels  # type: ignore[return-value]
+        return None, 1
+    if is_call(source, *LAYERS) and is_parameter(source.args[1]):
+        is_matrix = is_call(source, aten.linear.default) and len(shape_of(source)) != 2
+        return (None, 1) if is_matrix else (source, 1)
+    return None, 1
+
+
+def scale_layer(
+    graph: fx.GraphModule, layer: fx.Node, scale: torch.Tensor, shift: torch.Tensor
+) -> None:
+    """Multiply the layer's output by ``scale`` and add ``shift``; a shared weight is copied first."""
+    weight_node: fx.Node = layer.args[1]  # type: ignore[assignment]
+    weight = read_parameter(graph, weight_node).double()
+    bias_node = argument(layer, 2)
+    bias = 0.0 if bias_node is None else read_parameter(graph, bias_node).double()
+    if is_call(layer, aten.conv_transpose2d.input):
+        groups = argument(layer, 6, 1)
+        grouped = weight.view(groups, weight.shape[0] // groups, *weight.shape[1:])
+        scaled = (grouped * scale.view(groups, 1, -1, 1, 1)).view_as(weight)
+    else:
+        scaled = weight * scale.view([-1] + [1] * (weight.ndim - 1))
+    path = path_of(layer)
+    new_weight = add_parameter(graph, layer, path + ".weight", scaled.float())
+    new_bias = add_parameter(graph, layer, path + ".bias", (bias * scale + shift).float())
+    layer.args = (layer.args[0], new_weight, new_bias, *layer.args[3:])
