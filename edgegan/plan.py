@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import fx
 
+from edgegan.lowering.channels_last_products import PRODUCTS
 from edgegan.lowering.expand_phases import EXPAND_PHASES, stored_weight
 from edgegan.lowering.graph import is_call, is_parameter, path_of, shape_of
-from edgegan.lowering.hoist_activation import MOVEMENT
+from edgegan.lowering.hoist_activation import SELECTION
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE
 from edgegan.quantization.placement import JOINS, LAYERS
 from edgegan.stages import Workbench
@@ -100,10 +101,12 @@ def _islands(graph: fx.GraphModule) -> list[dict[str, str]]:
     for node in graph.graph.nodes:
         value = node.meta.get("val")
         computes = node.op == "call_function" and isinstance(value, torch.Tensor)
-        if not computes or is_call(node, *_NO_COMPUTATION, *MOVEMENT):
+        if not computes or is_call(node, *_NO_COMPUTATION, *SELECTION):
             continue
         inputs = [arg for arg in node.all_input_nodes if not is_parameter(arg)]
-        integer = is_call(node, *LAYERS, *JOINS, *_ABSORBED) and _has_quantizers(node, inputs)
+        integer = is_call(node, *LAYERS, *JOINS, *PRODUCTS, *_ABSORBED) and _has_quantizers(
+            node, inputs
+        )
         if not integer:
             operator = str(node.target).removeprefix("aten.").partition(".")[0]
             found.append({"layer": path_of(node), "operator": operator})
@@ -114,7 +117,7 @@ def _has_quantizers(node: fx.Node, inputs: list[fx.Node]) -> bool:
     """Whether the operator reads a grid, or belongs to a layer in front of it that does."""
 
     def on_grid(value: fx.Node) -> bool:
-        while is_call(value, *MOVEMENT, aten.constant_pad_nd.default):
+        while is_call(value, *SELECTION, aten.constant_pad_nd.default):
             value = value.args[0]  # type: ignore[assignment]
         return is_call(value, FAKE_QUANTIZE)
 

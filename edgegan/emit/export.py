@@ -27,7 +27,7 @@ from edgegan.emit.passes import (
 from edgegan.emit.phases import EXPAND, ExpandKernels
 from edgegan.lowering.expand_phases import EXPAND_PHASES
 from edgegan.lowering.graph import is_call, is_parameter
-from edgegan.lowering.hoist_activation import MOVEMENT
+from edgegan.lowering.hoist_activation import SELECTION
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE, NO_AXIS
 from edgegan.quantization.placement import is_zero_pad
 
@@ -117,7 +117,7 @@ def copy_behind_movement(graph: fx.GraphModule) -> None:
     """
     for node in list(graph.graph.nodes):
         source: Any = node.args[0] if node.args else None
-        moves = is_call(node, *MOVEMENT) or _standing_pad(node)
+        moves = is_call(node, *SELECTION) or _standing_pad(node)
         if not moves or _is_merged(node):
             continue
         while isinstance(source, fx.Node) and _is_merged(source):

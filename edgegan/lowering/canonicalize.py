@@ -32,7 +32,7 @@ _SPLITS = (aten.split.Tensor, aten.split_with_sizes.default, aten.chunk.default)
 class Canonicalize:
     name = "canonicalize"
     requires: frozenset[object] = frozenset()
-    ensures = _COPIES | _VIEWS
+    ensures = _COPIES | _VIEWS | {aten.transpose.int}
 
     def __call__(self, graph: fx.GraphModule, profile: LoweringProfile) -> list[Rewrite]:
         for node in list(graph.graph.nodes):
@@ -45,6 +45,9 @@ class Canonicalize:
             elif is_call(node, aten.pad.default) and argument(node, 2, "constant") == "constant":
                 node.target = aten.constant_pad_nd.default
                 node.args = (node.args[0], node.args[1], argument(node, 3) or 0)
+            elif is_call(node, aten.transpose.int):
+                node.target = aten.permute.default
+                node.args = (node.args[0], _exchanged(node))
             elif is_call(node, aten.reshape.default):
                 node.args = (node.args[0], _static_shape(node))
             elif is_call(node, operator.getitem) and is_call(node.args[0], *_SPLITS):
@@ -68,6 +71,15 @@ def _write_slice(node: fx.Node) -> None:
     start = sum(sizes[:index])
     node.target = aten.slice.Tensor
     node.args = (split.args[0], axis, start, start + sizes[index])
+
+
+def _exchanged(transpose: fx.Node) -> list[int]:
+    """The axes in order, but for the two that are exchanged."""
+    axes = list(range(len(shape_of(transpose))))
+    _, *exchanged = transpose.args
+    first, second = (axes[axis] for axis in exchanged)  # type: ignore[index]
+    axes[first], axes[second] = second, first
+    return axes
 
 
 def _static_shape(node: fx.Node) -> list[object]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import fx
 
+from edgegan.lowering.channels_last_products import PRODUCTS
 from edgegan.lowering.graph import (
     add_parameter,
     argument,
@@ -29,7 +30,6 @@ from edgegan.lowering.hoist_activation import MOVEMENT
 aten = torch.ops.aten
 
 _LAYERS = (aten.conv2d.default, aten.conv_transpose2d.input, aten.linear.default)
-_PRODUCTS = (aten.bmm.default, aten.matmul.default)
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def _scalable(node: fx.Node) -> list[fx.Node]:
     if is_call(node, *MOVEMENT):
         return _scalable(node.args[0])  # type: ignore[arg-type]
     both = [each for each in node.args[:2] if isinstance(each, fx.Node)]
-    if is_call(node, *_PRODUCTS):
+    if is_call(node, *PRODUCTS):
         return next((found for each in both if (found := _scalable(each))), [])
     if is_call(node, aten.add.Tensor) and len(both) == 2 and not node.kwargs:
         sides = [_scalable(each) for each in both]

@@ -35,6 +35,9 @@ MOVEMENT = (
 )
 """Operators whose output values are input values, in another place."""
 
+SELECTION = (*MOVEMENT, aten.max_pool2d.default)
+"""Operators whose output values are input values, moved or picked: they stay on their input's grid."""
+
 
 class HoistActivation:
     name = "hoist-activation"

@@ -10,6 +10,7 @@ from torch import fx
 
 from edgegan.errors import ModelError
 from edgegan.lowering.canonicalize import Canonicalize
+from edgegan.lowering.channels_last_products import ChannelsLastProducts
 from edgegan.lowering.fold_batch_norm import FoldBatchNorm
 from edgegan.lowering.fold_columns import FoldColumns
 from edgegan.lowering.fold_conditional_norm import FoldConditionalNorm
@@ -48,6 +49,7 @@ PASSES: tuple[LoweringPass, ...] = (
     PackImageConvolution(),
     LowerTransposedConvolution(),
     LowerUpsampleConvolution(),
+    ChannelsLastProducts(),
     HoistActivation(),
     MergeMovement(),
 )

@@ -1,7 +1,8 @@
 """Where quantizers stand on the lowered graph. Decided once here; everything later reads it.
 
 * The input, the weight and the output of every convolution and linear layer are quantized; so are
-  additions, multiplications, concatenations and LeakyReLUs of activations.
+  additions, multiplications, concatenations and LeakyReLUs of activations, and both inputs and the
+  output of every matrix product of activations (but for an output that only a softmax reads).
 * A ReLU that is the only reader of a layer belongs to it: the quantizer stands behind the ReLU.
 * Operators that only move values keep their input's grid; the phases of one layer share one. Tensors
   of different layers do not when they are concatenated: a ReLU is absorbed only if its zero point is 0.
@@ -20,6 +21,7 @@ import torch
 from torch import fx, nn
 
 from edgegan.errors import RecipeError
+from edgegan.lowering.channels_last_products import PRODUCTS
 from edgegan.lowering.expand_phases import stored_weight
 from edgegan.lowering.graph import (
     argument,
@@ -29,7 +31,7 @@ from edgegan.lowering.graph import (
     read_parameter,
     shape_of,
 )
-from edgegan.lowering.hoist_activation import MOVEMENT
+from edgegan.lowering.hoist_activation import SELECTION
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE, NO_AXIS
 from edgegan.quantization.grid import SATURATION, IntegerGrid
 from edgegan.targets import Grid
@@ -132,7 +134,9 @@ class _Placement:
         for node in layers if self.activations else []:
             inputs = [_root(value) for value in _activations(node)]
             output = _behind_activation(node)
-            roots.update(dict.fromkeys([*inputs, output]))
+            roots.update(dict.fromkeys(inputs))
+            if not _is_softmaxed(node):
+                roots[output] = None
             phases_of_one_layer = len({path_of(value) for value in inputs}) == 1
             if is_call(node, aten.cat.default) and phases_of_one_layer:
                 for value in inputs:
@@ -168,6 +172,8 @@ class _Placement:
             is_matrix = is_call(node, aten.linear.default) and len(shape_of(node)) != 2
             weight: fx.Node = node.args[1]  # type: ignore[assignment]
             return is_parameter(stored_weight(weight)) and not is_matrix
+        if is_call(node, *PRODUCTS):
+            return len(_activations(node)) == 2
         if is_call(node, *JOINS):
             return len(_activations(node)) == 2 and not node.kwargs
         if is_call(node, aten.cat.default):
@@ -268,7 +274,7 @@ def _activations(node: fx.Node) -> list[fx.Node]:
 
 def _root(node: fx.Node) -> fx.Node:
     """The node whose values ``node`` moves. Zero padding moves too: zero is on every grid."""
-    while is_call(node, *MOVEMENT) or is_zero_pad(node):
+    while is_call(node, *SELECTION) or is_zero_pad(node):
         node = node.args[0]  # type: ignore[assignment]
     return node
 
@@ -276,6 +282,19 @@ def _root(node: fx.Node) -> fx.Node:
 def is_zero_pad(node: fx.Node) -> bool:
     """Whether ``node`` pads with zeros."""
     return is_call(node, aten.constant_pad_nd.default) and not argument(node, 2, 0)
+
+
+def readers_of(node: fx.Node) -> list[fx.Node]:
+    """What reads ``node``'s values, behind data movement and quantizers."""
+    readers: list[fx.Node] = []
+    waiting = list(node.users)
+    while waiting:
+        user = waiting.pop()
+        if is_call(user, *SELECTION, FAKE_QUANTIZE):
+            waiting += user.users
+        else:
+            readers.append(user)
+    return readers
 
 
 def saturation_limit(node: fx.Node) -> float | None:
@@ -286,14 +305,7 @@ def saturation_limit(node: fx.Node) -> float | None:
     coarser limit is measured: at half a level, the background of every image is off by the same small
     amount, and the qFID of ``fashion-dcgan`` at w8a8 is 17 times larger.
     """
-    readers: list[fx.Node] = []
-    waiting = list(node.users)
-    while waiting:
-        user = waiting.pop()
-        if is_call(user, *MOVEMENT, FAKE_QUANTIZE):
-            waiting += user.users
-        else:
-            readers.append(user)
+    readers = readers_of(node)
     if readers and all(is_call(reader, aten.tanh.default) for reader in readers):
         return SATURATION["tanh"]
     if readers and all(is_call(reader, aten.sigmoid.default) for reader in readers):
@@ -305,6 +317,16 @@ def _behind_activation(node: fx.Node) -> fx.Node:
     users = list(node.users)
     alone = len(users) == 1 and is_call(users[0], aten.relu.default)
     return users[0] if alone else node
+
+
+def _is_softmaxed(node: fx.Node) -> bool:
+    """Whether a matrix product goes to softmax alone.
+
+    Its sums leave the integers as they are then: ONNX Runtime's softmax on integers takes 9 times as long
+    as its float softmax, and a quantizer in front would only add an error.
+    """
+    readers = readers_of(node)
+    return is_call(node, *PRODUCTS) and all(is_call(r, aten.softmax.int) for r in readers)
 
 
 def quantized_nodes(graph: fx.GraphModule) -> list[str]:

@@ -52,6 +52,10 @@ class Accumulator:
     bias: torch.Tensor | None = None
     rectified: bool = False
 
+    def values(self) -> torch.Tensor:
+        """float32 values of sums without a bias: MatMulIntegerToFloat."""
+        return self.sums.to(f32) * self.scale
+
 
 @dataclass(frozen=True)
 class Binary:

@@ -15,9 +15,10 @@ import torch
 from torch import fx
 
 from edgegan.errors import ModelError
+from edgegan.lowering.channels_last_products import PRODUCTS
 from edgegan.lowering.expand_phases import EXPAND_PHASES
 from edgegan.lowering.graph import is_call, is_parameter
-from edgegan.lowering.hoist_activation import MOVEMENT
+from edgegan.lowering.hoist_activation import SELECTION
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE, along, integer_range
 from edgegan.quantization.placement import JOINS, LAYERS, is_zero_pad
 from edgegan.simulation.arithmetic import (
@@ -119,10 +120,12 @@ def _run(node: fx.Node, args: tuple[Any, ...]) -> Any:
     if is_call(node, EXPAND_PHASES) and isinstance(first, Quantized):
         return _expand(first, args)
     both = all(isinstance(a, Quantized) for a in args[:2])
+    if is_call(node, *PRODUCTS) and both:
+        return _product(node, *args)
     if is_call(node, *JOINS) and both and _read_by_quantizer(node):
         kind = "add" if is_call(node, aten.add.Tensor) else "mul"
         return Binary(kind, args[0], args[1])
-    if is_call(node, *MOVEMENT) and isinstance(first, Quantized):
+    if is_call(node, *SELECTION) and isinstance(first, Quantized):
         moved = node.target(first.integers, *args[1:], **node.kwargs)  # type: ignore[operator]
         return Quantized(moved, first.scale, first.zero_point)
     if is_zero_pad(node) and isinstance(first, Quantized):
@@ -157,6 +160,13 @@ def _layer(node: fx.Node, args: tuple[Any, ...], arithmetic: Arithmetic) -> Accu
     shaped = along(scale, sums.ndim, 1) if scale.ndim else scale
     behind = None if bias is None or arithmetic.integer_bias else along(bias, sums.ndim, 1)
     return Accumulator(sums, shaped, behind)
+
+
+def _product(node: fx.Node, a: Quantized, b: Quantized) -> Accumulator | torch.Tensor:
+    """Sums on their way to a grid, or float values where the engine leaves the integers here."""
+    sums = node.target(a.integers - a.zero_point, b.integers - b.zero_point)  # type: ignore[operator]
+    pending = Accumulator(sums, a.scale * b.scale)
+    return pending if _read_by_quantizer(node) else pending.values()
 
 
 def _quantize(

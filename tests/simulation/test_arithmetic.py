@@ -27,11 +27,11 @@ from tests.machine import EXACT
 def qdq_model(
     operator: str,
     inputs: list[tuple[str, float, int, list[int]]],
-    output: tuple[float, int],
+    output: tuple[float, int] | None,
     weight: tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float32]] | None = None,
     relu: bool = False,
 ) -> bytes:
-    """uint8 inputs → DequantizeLinear → operator → QuantizeLinear → uint8."""
+    """uint8 inputs → DequantizeLinear → operator → QuantizeLinear → uint8, or float without ``output``."""
     nodes, constants, declared = [], [], []
 
     def constant(name: str, value: Any) -> str:
@@ -55,13 +55,16 @@ def qdq_model(
     if relu:
         nodes.append(helper.make_node("Relu", ["y"], ["r"]))
         last = "r"
-    s, z = constant("o_s", np.float32(output[0])), constant("o_z", np.uint8(output[1]))
-    nodes.append(helper.make_node("QuantizeLinear", [last, s, z], ["q"]))
+    kind = TensorProto.FLOAT
+    if output is not None:
+        s, z = constant("o_s", np.float32(output[0])), constant("o_z", np.uint8(output[1]))
+        nodes.append(helper.make_node("QuantizeLinear", [last, s, z], ["q"]))
+        last, kind = "q", TensorProto.UINT8
     graph = helper.make_graph(
         nodes,
         "g",
         declared,
-        [helper.make_tensor_value_info("q", TensorProto.UINT8, None)],
+        [helper.make_tensor_value_info(last, kind, None)],
         constants,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
@@ -128,6 +131,34 @@ def test_convolution(relu: bool, seed: int) -> None:
         accumulated, torch.tensor(s_y, dtype=torch.float32), torch.tensor(float(z_y)), 0, 255
     )
     np.testing.assert_array_equal(actual.integers.numpy().astype(np.uint8), expected)
+
+
+def test_matrix_products() -> None:
+    """To a grid (QLinearMatMul) and to float values (MatMulIntegerToFloat), with sums beyond 24 bits."""
+    random = np.random.default_rng(0)
+    shapes = {"a": (3, 33, 700), "b": (3, 700, 17)}
+    x = {name: random.integers(0, 256, shape).astype(np.uint8) for name, shape in shapes.items()}
+    for high in range(6):
+        scales, zeros = random.uniform(0.001, 0.1, 3), random.integers(0, 256, 3)
+        if high == 5:
+            x = {name: np.maximum(value, 250) for name, value in x.items()}
+            zeros[:] = 0
+        a, b = (tensor(x[k], s, z) for k, s, z in zip("ab", scales, zeros, strict=False))
+        sums = (a.integers - a.zero_point) @ (b.integers - b.zero_point)
+        pending = Accumulator(sums, a.scale * b.scale)
+        scale = torch.tensor(float(pending.values().abs().max()) / 200)
+        zero = torch.tensor(float(zeros[2]))
+        inputs = [(k, s, z, list(x[k].shape)) for k, s, z in zip("ab", scales, zeros, strict=False)]
+        for model, kernel, expected in (
+            (qdq_model("MatMul", inputs, (float(scale), zeros[2])), "QLinearMatMul",
+             requantize(pending, scale, zero, 0, 255).integers.numpy()),
+            (qdq_model("MatMul", inputs, None), "MatMulIntegerToFloat", pending.values().numpy()),
+        ):  # fmt: skip
+            runtime = OrtRuntime()
+            assert runtime.execution_map(model).kernels[kernel] == 1
+            (actual,) = runtime.load(model).run(x).values()
+            np.testing.assert_array_equal(actual, expected)
+    assert sums.max() > 2**24
 
 
 def integer_convolution(x: NDArray[np.int64], w: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,0 +1,79 @@
+"""Each operator of a generator, in a small model: what runs on integers, and engine = simulation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import nn
+
+from edgegan.emulation.cores import CORES
+from edgegan.emulation.machine import EmulatedRuntime, emulator_missing
+from edgegan.runtimes.ort import OrtRuntime
+from edgegan.simulation.processors import ORT_ARM64
+from tests.attention import SelfAttention
+from tests.emitted import emitted
+from tests.machine import requires_exact_cpu
+
+
+class Residual(nn.Module):
+    """An addition, a norm behind it, and a factor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv2d(16, 16, 3, 1, 1), nn.Conv2d(16, 16, 3, 1, 1)
+        self.norm = nn.BatchNorm2d(16)
+        nn.init.normal_(self.norm.running_mean)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = (x + self.a(x)) / 2**0.5
+        return y + self.b(torch.relu(self.norm(y)))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A module on ``[N, 16, 8, 6]`` and its float islands, by kernel."""
+
+    module: nn.Module
+    islands: dict[str, int]
+
+
+def between(*layers: nn.Module, channels: int = 16) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(16, 16, 1), *layers, nn.Conv2d(channels, 16, 3))
+
+
+CASES = {
+    "reflection": Case(between(nn.ReLU(), nn.ReflectionPad2d((1, 2, 3, 0))), {}),
+    "instance-norm": Case(between(nn.InstanceNorm2d(16), nn.ReLU()), {"InstanceNormalization": 1}),
+    "tracked-instance-norm": Case(between(nn.InstanceNorm2d(16, track_running_stats=True)), {}),
+    "residual": Case(Residual(), {}),
+    "attention": Case(SelfAttention(16, False), {"Softmax": 1}),
+    "pooled-attention": Case(SelfAttention(16, True), {"Softmax": 1}),
+    "max-pool": Case(between(nn.ReLU(), nn.MaxPool2d(3, 1, 1)), {}),
+}
+
+
+@requires_exact_cpu
+@pytest.mark.parametrize("name", CASES)
+def test_on_this_machine(name: str) -> None:
+    case = CASES[name]
+    model = emitted(case.module, (16, 8, 6))
+    assert OrtRuntime().execution_map(model.onnx).islands == case.islands
+    parity = model.parity(OrtRuntime())
+    assert parity.integer_lsb == 0
+    assert parity.max_lsb <= 1
+    assert parity.tapped_as_shipped
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_on_arm(name: str) -> None:
+    if emulator_missing():
+        pytest.skip(str(emulator_missing()))
+    case, runtime = CASES[name], EmulatedRuntime(CORES["cortex-a76"])
+    model = emitted(case.module, (16, 8, 6))
+    assert runtime.execution_map(model.onnx).islands == case.islands
+    parity = model.parity(runtime, ORT_ARM64, 2)
+    assert parity.integer_lsb == 0
+    assert parity.max_lsb <= 1
