@@ -14,7 +14,7 @@ from edgegan.lowering.expand_phases import EXPAND_PHASES, stored_weight
 from edgegan.lowering.graph import is_call, is_parameter, path_of, shape_of
 from edgegan.lowering.hoist_activation import SELECTION
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE
-from edgegan.quantization.placement import JOINS, LAYERS
+from edgegan.quantization.placement_rules import JOINS, LAYERS
 from edgegan.stages import Workbench
 from edgegan.targets import Variant
 

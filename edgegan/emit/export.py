@@ -29,7 +29,7 @@ from edgegan.lowering.expand_phases import EXPAND_PHASES
 from edgegan.lowering.graph import is_call, is_parameter
 from edgegan.lowering.hoist_activation import SELECTION
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE, NO_AXIS
-from edgegan.quantization.placement import is_zero_pad
+from edgegan.quantization.placement_rules import is_zero_pad
 
 aten = torch.ops.aten
 

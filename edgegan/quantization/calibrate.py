@@ -21,7 +21,8 @@ from edgegan.quantization.observers import (
     Quantiles,
     tensor_quantiles,
 )
-from edgegan.quantization.placement import LAYERS, QUANTIZERS, Placed, Quantizer
+from edgegan.quantization.placement import QUANTIZERS, Placed, Quantizer
+from edgegan.quantization.placement_rules import LAYERS
 
 BIAS_LIMIT = 2.0**30
 """Largest integer that a bias may become; ONNX Runtime adds it to 32-bit accumulators."""

@@ -1,14 +1,4 @@
-"""Where quantizers stand on the lowered graph. Decided once here; everything later reads it.
-
-* The input, the weight and the output of every convolution and linear layer are quantized; so are
-  additions, multiplications, concatenations and LeakyReLUs of activations, and both inputs and the
-  output of every matrix product of activations (but for an output that only a softmax reads).
-* A ReLU that is the only reader of a layer belongs to it: the quantizer stands behind the ReLU.
-* Operators that only move values keep their input's grid; the phases of one layer share one. Tensors
-  of different layers do not when they are concatenated: a ReLU is absorbed only if its zero point is 0.
-* Everything else is a float island: it reads dequantized values.
-* Where the grid leaves activations in float, only weights are quantized.
-"""
+"""Places quantizers on the lowered graph by the rules of ``placement_rules``; all else reads them."""
 
 from __future__ import annotations
 
@@ -21,28 +11,27 @@ import torch
 from torch import fx, nn
 
 from edgegan.errors import RecipeError
-from edgegan.lowering.channels_last_products import PRODUCTS
 from edgegan.lowering.expand_phases import stored_weight
 from edgegan.lowering.graph import (
-    argument,
     is_call,
     is_parameter,
     path_of,
     read_parameter,
-    shape_of,
 )
-from edgegan.lowering.hoist_activation import SELECTION
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE, NO_AXIS
-from edgegan.quantization.grid import SATURATION, IntegerGrid
+from edgegan.quantization.grid import IntegerGrid
+from edgegan.quantization.placement_rules import (
+    LAYERS,
+    activations,
+    behind_activation,
+    is_integer,
+    is_softmaxed,
+    origin,
+    saturation_limit,
+)
 from edgegan.targets import Grid
 
 aten = torch.ops.aten
-
-LAYERS = (aten.conv2d.default, aten.linear.default)
-"""Operators with a weight that run on integers."""
-
-JOINS = (aten.add.Tensor, aten.mul.Tensor)
-"""Operators on two activations that run on integers."""
 
 QUANTIZERS = "quantizers"
 
@@ -127,15 +116,13 @@ class _Placement:
 
     def run(self) -> Placed:
         kept = self._kept_layers()
-        layers = [
-            n for n in self.graph.graph.nodes if self._is_integer(n) and path_of(n) not in kept
-        ]
+        layers = [n for n in self.graph.graph.nodes if is_integer(n) and path_of(n) not in kept]
         roots: dict[fx.Node, None] = {}
         for node in layers if self.activations else []:
-            inputs = [_root(value) for value in _activations(node)]
-            output = _behind_activation(node)
+            inputs = [origin(value) for value in activations(node)]
+            output = behind_activation(node)
             roots.update(dict.fromkeys(inputs))
-            if not _is_softmaxed(node):
+            if not is_softmaxed(node):
                 roots[output] = None
             phases_of_one_layer = len({path_of(value) for value in inputs}) == 1
             if is_call(node, aten.cat.default) and phases_of_one_layer:
@@ -155,7 +142,7 @@ class _Placement:
         return Placed(self.graph, self.quantizers, tuple(sorted(kept)))
 
     def _kept_layers(self) -> set[str]:
-        paths = {path_of(n) for n in self.graph.graph.nodes if self._is_integer(n)}
+        paths = {path_of(n) for n in self.graph.graph.nodes if is_integer(n)}
         kept: set[str] = set()
         for pattern in self.keep_float:
             matched = {path for path in paths if fnmatch.fnmatchcase(path, pattern)}
@@ -166,19 +153,6 @@ class _Placement:
                 )
             kept |= matched
         return kept
-
-    def _is_integer(self, node: fx.Node) -> bool:
-        if is_call(node, *LAYERS):
-            is_matrix = is_call(node, aten.linear.default) and len(shape_of(node)) != 2
-            weight: fx.Node = node.args[1]  # type: ignore[assignment]
-            return is_parameter(stored_weight(weight)) and not is_matrix
-        if is_call(node, *PRODUCTS):
-            return len(_activations(node)) == 2
-        if is_call(node, *JOINS):
-            return len(_activations(node)) == 2 and not node.kwargs
-        if is_call(node, aten.cat.default):
-            return all(not is_parameter(value) for value in node.args[0])  # type: ignore[union-attr]
-        return is_call(node, aten.leaky_relu.default)
 
     def _join(self, a: fx.Node, b: fx.Node) -> None:
         """Put two tensors on one grid (union-find)."""
@@ -261,72 +235,6 @@ class _Placement:
         while name in self.quantizers:
             name, count = f"{base}_{count}", count + 1
         return name
-
-
-def _activations(node: fx.Node) -> list[fx.Node]:
-    """The activation inputs of an integer operator."""
-    if is_call(node, *LAYERS):
-        return [node.args[0]]  # type: ignore[list-item]
-    if is_call(node, aten.cat.default):
-        return list(node.args[0])  # type: ignore[arg-type]
-    return [arg for arg in node.args[:2] if isinstance(arg, fx.Node) and not is_parameter(arg)]
-
-
-def _root(node: fx.Node) -> fx.Node:
-    """The node whose values ``node`` moves. Zero padding moves too: zero is on every grid."""
-    while is_call(node, *SELECTION) or is_zero_pad(node):
-        node = node.args[0]  # type: ignore[assignment]
-    return node
-
-
-def is_zero_pad(node: fx.Node) -> bool:
-    """Whether ``node`` pads with zeros."""
-    return is_call(node, aten.constant_pad_nd.default) and not argument(node, 2, 0)
-
-
-def readers_of(node: fx.Node) -> list[fx.Node]:
-    """What reads ``node``'s values, behind data movement and quantizers."""
-    readers: list[fx.Node] = []
-    waiting = list(node.users)
-    while waiting:
-        user = waiting.pop()
-        if is_call(user, *SELECTION, FAKE_QUANTIZE):
-            waiting += user.users
-        else:
-            readers.append(user)
-    return readers
-
-
-def saturation_limit(node: fx.Node) -> float | None:
-    """Magnitude beyond which every reader of ``node`` is within 1/64 of an 8-bit level of its end.
-
-    The last layer of a generator often reaches ±20: spread over that range, a grid has few integers
-    left for the values that make a picture. 1/64 of a level is far less than anyone sees, yet a
-    coarser limit is measured: at half a level, the background of every image is off by the same small
-    amount, and the qFID of ``fashion-dcgan`` at w8a8 is 17 times larger.
-    """
-    readers = readers_of(node)
-    if readers and all(is_call(reader, aten.tanh.default) for reader in readers):
-        return SATURATION["tanh"]
-    if readers and all(is_call(reader, aten.sigmoid.default) for reader in readers):
-        return SATURATION["sigmoid"]
-    return None
-
-
-def _behind_activation(node: fx.Node) -> fx.Node:
-    users = list(node.users)
-    alone = len(users) == 1 and is_call(users[0], aten.relu.default)
-    return users[0] if alone else node
-
-
-def _is_softmaxed(node: fx.Node) -> bool:
-    """Whether a matrix product goes to softmax alone.
-
-    Its sums leave the integers as they are then: ONNX Runtime's softmax on integers takes 9 times as long
-    as its float softmax, and a quantizer in front would only add an error.
-    """
-    readers = readers_of(node)
-    return is_call(node, *PRODUCTS) and all(is_call(r, aten.softmax.int) for r in readers)
 
 
 def quantized_nodes(graph: fx.GraphModule) -> list[str]:

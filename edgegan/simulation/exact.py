@@ -20,7 +20,7 @@ from edgegan.lowering.expand_phases import EXPAND_PHASES
 from edgegan.lowering.graph import is_call, is_parameter
 from edgegan.lowering.hoist_activation import SELECTION
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE, along, integer_range
-from edgegan.quantization.placement import JOINS, LAYERS, is_zero_pad
+from edgegan.quantization.placement_rules import JOINS, LAYERS, is_zero_pad
 from edgegan.simulation.arithmetic import (
     Accumulator,
     Binary,
