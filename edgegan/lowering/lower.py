@@ -11,6 +11,9 @@ from torch import fx
 from edgegan.errors import ModelError
 from edgegan.lowering.canonicalize import Canonicalize
 from edgegan.lowering.channels_last_products import ChannelsLastProducts
+from edgegan.lowering.expand_prelu import ExpandPRelu
+from edgegan.lowering.expand_silu import ExpandSilu
+from edgegan.lowering.flatten_linear import FlattenLinear
 from edgegan.lowering.fold_batch_norm import FoldBatchNorm
 from edgegan.lowering.fold_columns import FoldColumns
 from edgegan.lowering.fold_conditional_norm import FoldConditionalNorm
@@ -24,6 +27,7 @@ from edgegan.lowering.image_convolution import PackImageConvolution
 from edgegan.lowering.linear_convolution import LinearAsConvolution
 from edgegan.lowering.merge_movement import MergeMovement
 from edgegan.lowering.modulated_convolution import LowerModulatedConvolution
+from edgegan.lowering.pixel_shuffle import LowerPixelShuffle
 from edgegan.lowering.reflection_padding import LowerReflectionPadding
 from edgegan.lowering.rewrite import LoweringPass, Rewrite, check_absent
 from edgegan.lowering.shared_filter import LowerSharedFilter
@@ -41,14 +45,18 @@ PASSES: tuple[LoweringPass, ...] = (
     FoldUniform(),
     FoldConditionalNorm(),
     FoldColumns(),
+    ExpandSilu(),
+    FlattenLinear(),
     FoldBatchNorm(),
     FoldScaleShift(),
     FoldScaleAndShift(),
+    ExpandPRelu(),
     LinearAsConvolution(),
     LowerReflectionPadding(),
     PackImageConvolution(),
     LowerTransposedConvolution(),
     LowerUpsampleConvolution(),
+    LowerPixelShuffle(),
     ChannelsLastProducts(),
     HoistActivation(),
     MergeMovement(),

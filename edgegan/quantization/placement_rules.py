@@ -3,6 +3,7 @@
 * The input, the weight and the output of every convolution and linear layer are quantized; so are
   additions, multiplications, concatenations and LeakyReLUs of activations, and both inputs and the
   output of every matrix product of activations (but for an output that only a softmax reads).
+* A sigmoid runs on integers where it is a factor (SiLU, gates); as the last operator it stays float.
 * A ReLU that is the only reader of a layer belongs to it: the quantizer stands behind the ReLU.
 * Operators that only move values keep their input's grid; the phases of one layer share one. Tensors
   of different layers do not when they are concatenated: a ReLU is absorbed only if its zero point is 0.
@@ -43,6 +44,8 @@ def is_integer(node: fx.Node) -> bool:
         return len(activations(node)) == 2 and not node.kwargs
     if is_call(node, aten.cat.default):
         return all(not is_parameter(value) for value in node.args[0])  # type: ignore[union-attr]
+    if is_call(node, aten.sigmoid.default):
+        return any(is_call(reader, aten.mul.Tensor) for reader in readers_of(node))
     return is_call(node, aten.leaky_relu.default)
 
 

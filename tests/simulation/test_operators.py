@@ -31,6 +31,27 @@ class Residual(nn.Module):
         return y + self.b(torch.relu(self.norm(y)))
 
 
+class Tokens(nn.Module):
+    """A linear layer and a plain product on the pixels of a picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(16, 16, 1), nn.Conv2d(16, 16, 1)
+        self.linear = nn.Linear(16, 32)
+        self.matrix = nn.Parameter(torch.randn(32, 16) / 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tokens = self.first(x).flatten(2).transpose(1, 2)
+        tokens = torch.relu(self.linear(tokens)) @ self.matrix
+        return self.last(tokens.transpose(1, 2).view(x.shape))
+
+
+def prelu(*slopes: float) -> nn.PReLU:
+    layer = nn.PReLU(16)
+    nn.init.uniform_(layer.weight, *slopes)
+    return layer
+
+
 @dataclass(frozen=True)
 class Case:
     """A module on ``[N, 16, 8, 6]`` and its float islands, by kernel."""
@@ -51,6 +72,18 @@ CASES = {
     "attention": Case(SelfAttention(16, False), {"Softmax": 1}),
     "pooled-attention": Case(SelfAttention(16, True), {"Softmax": 1}),
     "max-pool": Case(between(nn.ReLU(), nn.MaxPool2d(3, 1, 1)), {}),
+    "average-pool": Case(between(nn.ReLU(), nn.AvgPool2d(2)), {}),
+    "pixel-shuffle": Case(between(nn.PixelShuffle(2), nn.ReLU(), channels=4), {}),
+    "tokens": Case(Tokens(), {}),
+    "silu": Case(between(nn.SiLU()), {}),
+    "gelu": Case(between(nn.GELU()), {"Gelu": 1}),
+    "depthwise": Case(between(nn.Conv2d(16, 16, 3, 1, 1, groups=16), nn.LeakyReLU(0.2)), {}),
+    "spectral-norm": Case(nn.utils.parametrizations.spectral_norm(nn.Conv2d(16, 16, 3)), {}),
+    "prelu-equal": Case(between(nn.PReLU(16)), {}),
+    "prelu": Case(between(prelu(0.1, 0.4)), {"Mul": 1, "Max": 1}),
+    "prelu-steep": Case(between(prelu(-0.5, 1.5)), {"Mul": 1, "Greater": 1, "Where": 1}),
+    "sigmoid": Case(between(nn.Sigmoid()), {}),
+    "sigmoid-image": Case(nn.Sequential(nn.Conv2d(16, 20, 3), nn.Sigmoid()), {"Sigmoid": 1}),
 }
 
 
