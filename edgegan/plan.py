@@ -14,14 +14,19 @@ from edgegan.lowering.expand_phases import EXPAND_PHASES, stored_weight
 from edgegan.lowering.graph import is_call, is_parameter, path_of, shape_of
 from edgegan.lowering.hoist_activation import SELECTION
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE
-from edgegan.quantization.placement_rules import JOINS, LAYERS
+from edgegan.quantization.placement_rules import JOINS, LAYERS, is_gate
 from edgegan.stages import Workbench
 from edgegan.targets import Variant
 
 aten = torch.ops.aten
 SCHEMA = "edgegan.plan/1"
 
-_ABSORBED = (aten.relu.default, aten.leaky_relu.default, aten.cat.default)
+_ABSORBED = (
+    aten.relu.default,
+    aten.leaky_relu.default,
+    aten.cat.default,
+    aten.avg_pool2d.default,
+)
 _NO_COMPUTATION = (FAKE_QUANTIZE, EXPAND_PHASES, aten.constant_pad_nd.default)
 _OVERHEAD = 400
 """Bytes of an ONNX node with its names; small beside the weights."""
@@ -104,9 +109,8 @@ def _islands(graph: fx.GraphModule) -> list[dict[str, str]]:
         if not computes or is_call(node, *_NO_COMPUTATION, *SELECTION):
             continue
         inputs = [arg for arg in node.all_input_nodes if not is_parameter(arg)]
-        integer = is_call(node, *LAYERS, *JOINS, *PRODUCTS, *_ABSORBED) and _has_quantizers(
-            node, inputs
-        )
+        known = is_call(node, *LAYERS, *JOINS, *PRODUCTS, *_ABSORBED) or is_gate(node)
+        integer = known and _has_quantizers(node, inputs)
         if not integer:
             operator = str(node.target).removeprefix("aten.").partition(".")[0]
             found.append({"layer": path_of(node), "operator": operator})

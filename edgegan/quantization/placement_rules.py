@@ -44,9 +44,13 @@ def is_integer(node: fx.Node) -> bool:
         return len(activations(node)) == 2 and not node.kwargs
     if is_call(node, aten.cat.default):
         return all(not is_parameter(value) for value in node.args[0])  # type: ignore[union-attr]
-    if is_call(node, aten.sigmoid.default):
-        return any(is_call(reader, aten.mul.Tensor) for reader in readers_of(node))
-    return is_call(node, aten.leaky_relu.default)
+    return is_call(node, aten.leaky_relu.default) or is_gate(node)
+
+
+def is_gate(node: fx.Node) -> bool:
+    """Whether ``node`` is a sigmoid that something is multiplied with."""
+    is_factor = any(is_call(reader, aten.mul.Tensor) for reader in readers_of(node))
+    return is_call(node, aten.sigmoid.default) and is_factor
 
 
 def activations(node: fx.Node) -> list[fx.Node]:

@@ -15,6 +15,7 @@ from edgegan.lowering.lower import lower
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE
 from edgegan.quantization.placement import Placed, place
 from edgegan.targets import AFFINE_U8, ORT_LOWERING
+from tests.attention import SelfAttention
 
 aten = torch.ops.aten
 
@@ -125,3 +126,22 @@ def test_a_tanh_limits_the_range_in_front_of_it() -> None:
     layer = nn.Sequential(nn.Conv2d(3, 20, 3), nn.Sigmoid())
     (limit,) = {q.limit for q in placed(layer, (3, 6, 6)).quantizers.values()} - {None}
     assert 1 / (1 + math.exp(-limit)) == pytest.approx(1 - 1 / 255 / 64)
+
+
+def test_sums_that_a_softmax_reads_leave_the_integers() -> None:
+    """Both inputs of both products are quantized; of the results only the second."""
+    result = placed(SelfAttention(16, True), (16, 6, 6))
+    products = [n for n in result.graph.graph.nodes if n.target is aten.bmm.default]
+    grids = [grid_of(operand) for product in products for operand in product.args]
+    assert len(set(grids)) == 4
+    first, second = products
+    assert {user.target for user in first.users} == {aten.softmax.int}
+    assert {user.target for user in second.users} == {FAKE_QUANTIZE}
+
+
+def test_a_sigmoid_is_quantized_where_it_is_a_factor() -> None:
+    gate = placed(nn.Sequential(nn.Conv2d(3, 20, 3), nn.SiLU(), nn.Conv2d(20, 20, 1)), (3, 6, 6))
+    image = placed(nn.Sequential(nn.Conv2d(3, 20, 3), nn.Sigmoid()), (3, 6, 6))
+    for result, readers in ((gate, {FAKE_QUANTIZE}), (image, {"output"})):
+        (sigmoid,) = (n for n in result.graph.graph.nodes if n.target is aten.sigmoid.default)
+        assert {user.target for user in sigmoid.users} == readers
