@@ -12,28 +12,37 @@ FOLDER = Path(__file__).parent / "results"
 
 
 def write_result(
-    name: str, command: str, rows: list[dict[str, Any]], columns: dict[str, str], note: str
+    name: str,
+    command: str,
+    rows: list[dict[str, Any]],
+    columns: dict[str, str],
+    note: str,
+    table: list[dict[str, Any]] | None = None,
+    packages: tuple[str, ...] = (),
 ) -> None:
     """Write ``results/NAME.json`` and ``results/NAME.md``.
 
     Args:
         columns: row key to table heading; numbers are shown with four digits.
         note: what a reader must know to read the numbers.
+        table: rows of the Markdown table, where they are not those of the JSON file.
+        packages: what else took part, for their versions.
     """
     here = environment()
-    packages = here.packages | package_versions("torch", "onnxscript", "onnx-ir")
+    versions = here.packages | package_versions("torch", "onnxscript", "onnx-ir", *packages)
     document = {
         "command": command,
         "note": note,
-        "environment": here.as_json() | {"packages": packages},
+        "environment": here.as_json() | {"packages": versions},
         "rows": rows,
     }
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / f"{name}.json").write_text(json.dumps(document, indent=2) + "\n")
+    shown = rows if table is None else table
     lines = ["| " + " | ".join(columns.values()) + " |", "|" + "---|" * len(columns)]
-    lines += ["| " + " | ".join(_cell(row.get(key)) for key in columns) + " |" for row in rows]
-    versions = ", ".join(f"{k} {v}" for k, v in sorted(packages.items()))
-    text = [f"# {name}", "", f"`{command}`", "", note, "", *lines, "", f"{here.cpu}; {versions}"]
+    lines += ["| " + " | ".join(_cell(row.get(key)) for key in columns) + " |" for row in shown]
+    made_with = ", ".join(f"{k} {v}" for k, v in sorted(versions.items()))
+    text = [f"# {name}", "", f"`{command}`", "", note, "", *lines, "", f"{here.cpu}; {made_with}"]
     (FOLDER / f"{name}.md").write_text("\n".join(text) + "\n")
     print("\n".join(lines))
 

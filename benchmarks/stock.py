@@ -29,24 +29,26 @@ CALIBRATION_IMAGES = 100
 
 
 class _Latents(ortq.CalibrationDataReader):
-    def __init__(self, bench: Workbench) -> None:
-        feed = bench.feed(CALIBRATION_IMAGES, 0)
+    def __init__(self, bench: Workbench, images: int) -> None:
+        feed = bench.feed(images, 0)
         self.batches: Iterator[dict[str, Any]] = iter(
-            [{k: v[i : i + 1] for k, v in feed.items()} for i in range(CALIBRATION_IMAGES)]
+            [{k: v[i : i + 1] for k, v in feed.items()} for i in range(images)]
         )
 
     def get_next(self) -> dict[str, Any] | None:
         return next(self.batches, None)
 
 
-def quantize_static(bench: Workbench, source: Path, target: Path) -> None:
+def quantize_static(
+    bench: Workbench, source: Path, target: Path, images: int = CALIBRATION_IMAGES
+) -> None:
     """What its documentation recommends for x86: pre-processed, QDQ, u8 activations, s8 weights."""
     prepared = target.with_suffix(".prepared.onnx")
     quant_pre_process(str(source), str(prepared))
     ortq.quantize_static(
         str(prepared),
         str(target),
-        _Latents(bench),
+        _Latents(bench, images),
         quant_format=ortq.QuantFormat.QDQ,
         activation_type=ortq.QuantType.QUInt8,
         weight_type=ortq.QuantType.QInt8,
