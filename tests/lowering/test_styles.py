@@ -125,8 +125,8 @@ def test_gains_end_in_their_layers() -> None:
         Gains().eval().requires_grad_(False), torch.randn(3, 3, 5, 5), torch.randn(3, 2)
     )
     left = operators(graph)
-    # the input's gain; the style; one bias in front of a layer; noise, with all behind it in one sum
-    assert (left["mul"], left["add"], left["sub"], left["div"]) == (2, 2, 0, 0)
+    # the style; noise, with all behind it in one sum
+    assert (left["mul"], left["add"], left["sub"], left["div"]) == (1, 1, 0, 0)
 
 
 def test_truncation_is_in_the_styles() -> None:
@@ -136,7 +136,7 @@ def test_truncation_is_in_the_styles() -> None:
 
 
 class Kept(nn.Module):
-    """What must not fold: negative gains over activations, readers beside, spatial constants."""
+    """What folds into no layer: negative gains over activations, readers beside, spatial constants."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -151,7 +151,8 @@ class Kept(nn.Module):
 def test_what_does_not_fold() -> None:
     torch.manual_seed(0)
     left = operators(lowered(Kept().eval().requires_grad_(False), torch.randn(3, 3, 5, 5)))
-    assert left["mul"] == 3
+    # the two gains become depthwise convolutions beside the layer's two uses; the map stays
+    assert (left["mul"], left["conv2d"]) == (1, 4)
 
 
 @pytest.mark.parametrize("parts", [2, (3, 1, 2), "select"])
