@@ -11,6 +11,7 @@ Both are of the fastest run. More threads multiply both, which no machine exceed
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -163,7 +164,7 @@ def _macs_by_layer(model: onnx.ModelProto) -> dict[str, int]:
 def _traffic(model: onnx.ModelProto) -> tuple[int, int]:
     """Weights and activations of one sample, in elements."""
     made_by = {name: node for node in model.graph.node for name in node.output}
-    stored = {tensor.name: int(np.prod(tensor.dims)) for tensor in model.graph.initializer}
+    constants = _constants(model)
 
     def origin(name: str) -> str:
         """Behind quantizers, which a kernel takes along."""
@@ -177,20 +178,30 @@ def _traffic(model: onnx.ModelProto) -> tuple[int, int]:
     for node in model.graph.node:
         if node.name in multiplying or node.op_type in NORMALIZATIONS:
             names = {origin(name) for name in node.input[:2]}
-            weights |= names & set(stored)
-            touched[node.name.rpartition("/")[0]] |= names - set(stored) | {node.output[0]}
-    sizes = _sizes(model, set().union(*touched.values()))
+            weights |= names & constants
+            touched[node.name.rpartition("/")[0]] |= names - constants | {node.output[0]}
+    sizes = _sizes(model, weights.union(*touched.values()))
     return (
-        sum(stored[name] for name in weights),
+        sum(sizes[name] for name in weights),
         sum(sizes[name] for names in touched.values() for name in names),
     )
+
+
+def _constants(model: onnx.ModelProto) -> set[str]:
+    """What is stored, and what is made of nothing else (a weight divided by its spectral norm)."""
+    known = {tensor.name for tensor in model.graph.initializer} | {""}
+    for node in model.graph.node:
+        if known.issuperset(node.input):
+            known |= set(node.output)
+    return known
 
 
 def _sizes(model: onnx.ModelProto, names: set[str]) -> dict[str, int]:
     """Elements of tensors at batch 1, by running on zeros."""
     probe = onnx.ModelProto()
     probe.CopyFrom(model)
-    present = {value.name for value in [*probe.graph.input, *probe.graph.output]}
+    known = {tensor.name: list(tensor.dims) for tensor in probe.graph.initializer}
+    present = {value.name for value in [*probe.graph.input, *probe.graph.output]} | set(known)
     probe.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names - present)
     feed: dict[str, NDArray[Any]] = {}
     for value in probe.graph.input:
@@ -203,9 +214,10 @@ def _sizes(model: onnx.ModelProto, names: set[str]) -> dict[str, int]:
     session = onnxruntime.InferenceSession(
         probe.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    wanted = sorted(names - set(feed))
-    results = dict(zip(wanted, session.run(wanted, feed), strict=True)) | feed
-    return {name: int(np.size(results[name])) for name in names}
+    wanted = sorted(names - set(feed) - set(known))
+    observed = dict(zip(wanted, session.run(wanted, feed), strict=True)) | feed
+    known |= {name: list(np.shape(value)) for name, value in observed.items()}
+    return {name: math.prod(known[name]) for name in names}
 
 
 def _convolutions(channels: int, kernel: int, side: int) -> onnx.ModelProto:

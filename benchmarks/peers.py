@@ -153,7 +153,7 @@ def main() -> None:
     chosen = settings(given.rows)
     if not chosen:
         parser.error(f"--rows: none of {', '.join(one.label for one in settings(['*']))} matches")
-    effort = Effort(runs=8, seconds=given.seconds, limit_seconds=20 * given.seconds)
+    effort = Effort(runs=8, seconds=given.seconds, limit_seconds=15 * given.seconds)
     with tempfile.TemporaryDirectory() as scratch:
         work = given.work or Path(scratch)
         (work / "rows").mkdir(parents=True, exist_ok=True)

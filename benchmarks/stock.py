@@ -44,7 +44,12 @@ def quantize_static(
 ) -> None:
     """What its documentation recommends for x86: pre-processed, QDQ, u8 activations, s8 weights."""
     prepared = target.with_suffix(".prepared.onnx")
-    quant_pre_process(str(source), str(prepared))
+    try:
+        quant_pre_process(str(source), str(prepared))
+    except Exception as error:  # it raises bare ones
+        if "symbolic shape inference" not in str(error):
+            raise
+        quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
     ortq.quantize_static(
         str(prepared),
         str(target),

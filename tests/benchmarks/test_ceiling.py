@@ -83,6 +83,15 @@ def test_a_layer_of_two_forms_counts_with_the_fewer_multiplications() -> None:
     assert work.macs == 32 * 2 + 32 * 18
 
 
+def test_what_is_computed_from_weights_is_a_weight() -> None:
+    nodes = [
+        helper.make_node("Div", ["w1", "norm"], ["w"]),
+        _convolution("x", "w", "y", "first/Conv", 0),
+    ]
+    work = work_of([_model(nodes, {"w1": (2, 2, 1, 1), "norm": (1,)})])
+    assert (work.weights, work.activations) == (4, 32 + 32)
+
+
 def test_a_normalization_reads_and_writes_once_more() -> None:
     nodes = [
         _convolution("x", "w1", "a", "first/Conv", 0),
