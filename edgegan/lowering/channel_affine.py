@@ -26,10 +26,9 @@ from edgegan.lowering.graph import (
     shape_of,
 )
 from edgegan.lowering.hoist_activation import MOVEMENT
+from edgegan.lowering.layer_scale import LAYERS, layer_before, replace_weights, scale_layer
 
 aten = torch.ops.aten
-
-_LAYERS = (aten.conv2d.default, aten.conv_transpose2d.input, aten.linear.default)
 
 
 @dataclass(frozen=True)
@@ -64,16 +63,16 @@ def fold_into_layers(
     Returns:
         What was done, or None if there is no such layer.
     """
-    layer, repeat = _layer_before(source, affine.scale.numel())
+    layer, repeat = layer_before(source, affine.scale.numel())
     behind = list(node.users)
     if layer is not None:
         scale, shift = (v.repeat_interleave(repeat) for v in (affine.scale, affine.shift))
-        _scale_outputs(graph, layer, scale, shift)
+        scale_layer(graph, layer, scale, shift)
         form = "folded into " + path_of(layer)
     elif affine.is_scalar and (layers := _scalable(source)):
         factor = affine.scale[0]
         for each in layers:
-            _scale_outputs(graph, each, factor.expand(_outputs(each)), torch.tensor(0.0))
+            scale_layer(graph, each, factor.expand(_outputs(each)), torch.tensor(0.0))
         form = "folded into " + ", ".join(path_of(each) for each in layers)
     elif behind and all(_takes_inputs(user, node, affine) for user in behind):
         for user in behind:
@@ -105,29 +104,8 @@ def _put(graph: fx.GraphModule, node: fx.Node, value: fx.Node) -> None:
         node = before[0]
 
 
-def _layer_before(source: fx.Node, channels: int) -> tuple[fx.Node | None, int]:
-    """The layer whose only reader is the norm, and how many of its outputs share a norm channel.
-
-    Looks through one reshape of a linear layer's output to ``[N, C, ...]``.
-    """
-    if len(source.users) != 1:
-        return None, 1
-    if is_call(source, aten.reshape.default):
-        linear = source.args[0]
-        if is_call(linear, aten.linear.default) and len(linear.users) == 1:  # type: ignore[union-attr]
-            outputs = shape_of(linear)  # type: ignore[arg-type]
-            split = shape_of(source)
-            if len(outputs) == 2 and split[1] == channels and outputs[1] % channels == 0:
-                return linear, outputs[1] // channels  # type: ignore[return-value]
-        return None, 1
-    if _is_layer(source):
-        is_matrix = is_call(source, aten.linear.default) and len(shape_of(source)) != 2
-        return (None, 1) if is_matrix else (source, 1)
-    return None, 1
-
-
 def _is_layer(node: fx.Node) -> bool:
-    return is_call(node, *_LAYERS) and is_parameter(node.args[1])
+    return is_call(node, *LAYERS) and is_parameter(node.args[1])
 
 
 def _scalable(node: fx.Node) -> list[fx.Node]:
@@ -151,23 +129,6 @@ def _outputs(layer: fx.Node) -> int:
     return shape_of(layer)[-1 if is_call(layer, aten.linear.default) else 1]
 
 
-def _scale_outputs(
-    graph: fx.GraphModule, layer: fx.Node, scale: torch.Tensor, shift: torch.Tensor
-) -> None:
-    """Multiply the layer's output by ``scale`` and add ``shift``; a shared weight is copied first."""
-    weight_node: fx.Node = layer.args[1]  # type: ignore[assignment]
-    weight = read_parameter(graph, weight_node).double()
-    bias_node = argument(layer, 2)
-    bias = 0.0 if bias_node is None else read_parameter(graph, bias_node).double()
-    if is_call(layer, aten.conv_transpose2d.input):
-        groups = argument(layer, 6, 1)
-        grouped = weight.view(groups, weight.shape[0] // groups, *weight.shape[1:])
-        scaled = (grouped * scale.view(groups, 1, -1, 1, 1)).view_as(weight)
-    else:
-        scaled = weight * scale.view([-1] + [1] * (weight.ndim - 1))
-    _replace(graph, layer, scaled, bias * scale + shift)
-
-
 def _takes_inputs(user: fx.Node, value: fx.Node, affine: ChannelAffine) -> bool:
     """Whether a layer behind can compute ``affine`` of its input by itself."""
     if not is_call(user, aten.conv2d.default, aten.linear.default) or not _is_layer(user):
@@ -185,13 +146,4 @@ def _scale_inputs(graph: fx.GraphModule, layer: fx.Node, affine: ChannelAffine) 
     bias = 0.0 if bias_node is None else read_parameter(graph, bias_node).double()
     shape = [1, -1] + [1] * (weight.ndim - 2)
     shift = (weight * affine.shift.view(shape)).flatten(1).sum(1)
-    _replace(graph, layer, weight * affine.scale.view(shape), bias + shift)
-
-
-def _replace(
-    graph: fx.GraphModule, layer: fx.Node, weight: torch.Tensor, bias: torch.Tensor
-) -> None:
-    path = path_of(layer)
-    new_weight = add_parameter(graph, layer, path + ".weight", weight.float())
-    new_bias = add_parameter(graph, layer, path + ".bias", bias.float())
-    layer.args = (layer.args[0], new_weight, new_bias, *layer.args[3:])
+    replace_weights(graph, layer, weight * affine.scale.view(shape), bias + shift)

@@ -23,10 +23,10 @@ from edgegan.lowering.graph import (
     insert_call,
     is_call,
     path_of,
-    read_parameter,
     shape_of,
     tidy,
 )
+from edgegan.lowering.layer_scale import affine_of
 from edgegan.lowering.rewrite import Rewrite
 from edgegan.targets import LoweringProfile
 
@@ -53,7 +53,7 @@ class FoldBatchNorm:
 
 
 def _fold(graph: fx.GraphModule, norm: fx.Node) -> str:
-    affine = _affine(graph, norm)
+    affine = ChannelAffine(*affine_of(graph, norm))
     result = norm
     if is_call(norm, _BATCH_NORM):
         result = next(user for user in norm.users if is_call(user, operator.getitem))
@@ -73,14 +73,3 @@ def _fold(graph: fx.GraphModule, norm: fx.Node) -> str:
     product = insert_call(graph, norm, aten.mul.Tensor, (source, weight), path)
     norm.replace_all_uses_with(insert_call(graph, norm, aten.add.Tensor, (product, bias), path))
     return "scale and shift"
-
-
-def _affine(graph: fx.GraphModule, norm: fx.Node) -> ChannelAffine:
-    gamma, beta, mean, variance = (
-        None if node is None else read_parameter(graph, node).double()  # type: ignore[arg-type]
-        for node in norm.args[1:5]
-    )
-    assert mean is not None and variance is not None
-    epsilon: float = norm.args[6 if is_call(norm, _BATCH_NORM) else 7]  # type: ignore[assignment]
-    scale = torch.rsqrt(variance + epsilon) * (1.0 if gamma is None else gamma)
-    return ChannelAffine(scale, (0.0 if beta is None else beta) - mean * scale)

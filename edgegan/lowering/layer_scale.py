@@ -22,13 +22,13 @@ LAYERS = (aten.conv2d.default, aten.conv_transpose2d.input, aten.linear.default)
 
 
 def affine_of(graph: fx.GraphModule, norm: fx.Node) -> tuple[torch.Tensor, torch.Tensor]:
-    """Y = scale·x + shift, float64 ``[C]``."""
+    """Scale and shift, float64 ``[C]``, of a batch norm, or an instance norm with running statistics."""
     gamma, beta, mean, variance = (
         None if node is None else read_parameter(graph, node).double()  # type: ignore[arg-type]
         for node in norm.args[1:5]
     )
     assert mean is not None and variance is not None
-    epsilon: float = norm.args[6]  # type: ignore[assignment]
+    epsilon: float = norm.args[6 if is_call(norm, *NORMS) else 7]  # type: ignore[assignment]
     scale = torch.rsqrt(variance + epsilon) * (1.0 if gamma is None else gamma)
     return scale, (0.0 if beta is None else beta) - mean * scale
 
@@ -68,7 +68,14 @@ def scale_layer(
         scaled = (grouped * scale.view(groups, 1, -1, 1, 1)).view_as(weight)
     else:
         scaled = weight * scale.view([-1] + [1] * (weight.ndim - 1))
+    replace_weights(graph, layer, scaled, bias * scale + shift)
+
+
+def replace_weights(
+    graph: fx.GraphModule, layer: fx.Node, weight: torch.Tensor, bias: torch.Tensor
+) -> None:
+    """Give the layer a weight and a bias of its own, rounded to float32."""
     path = path_of(layer)
-    new_weight = add_parameter(graph, layer, path + ".weight", scaled.float())
-    new_bias = add_parameter(graph, layer, path + ".bias", (bias * scale + shift).float())
+    new_weight = add_parameter(graph, layer, path + ".weight", weight.float())
+    new_bias = add_parameter(graph, layer, path + ".bias", bias.float())
     layer.args = (layer.args[0], new_weight, new_bias, *layer.args[3:])
