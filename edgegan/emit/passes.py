@@ -42,19 +42,19 @@ class IntegerWeights(ir.passes.InPlacePass):
             if weight is None or weight.const_value is None or not weight.is_initializer():
                 continue
             bits = self.widths.get(str(weight.name), 8)
-            integers = self._integers(node, bits)
-            replacement = self._store(graph, node, str(weight.name), integers, bits)
+            signed = node.inputs[2].const_value.numpy().dtype == np.int8  # type: ignore[union-attr]
+            integers = self._integers(node, bits, signed)
+            replacement = self._store(graph, node, str(weight.name), integers, bits, signed)
             ir.convenience.replace_all_uses_with(node.outputs[0], replacement)
             graph.remove(node, safe=True)
             modified = True
         return ir.passes.PassResult(model, modified)
 
-    def _integers(self, node: ir.Node, bits: int) -> NDArray[np.int64]:
+    def _integers(self, node: ir.Node, bits: int, signed: bool) -> NDArray[np.int64]:
         weight, scale, zero = (value.const_value.numpy() for value in node.inputs)  # type: ignore[union-attr]
         axis = (
             node.attributes["axis"].as_int() if "axis" in node.attributes and scale.ndim else None
         )
-        signed = zero.dtype == np.int8
         grid = IntegerGrid(bits, signed, axis)
         return quantize(weight, scale, zero.astype(np.int64), grid)
 
@@ -65,9 +65,10 @@ class IntegerWeights(ir.passes.InPlacePass):
         name: str,
         integers: NDArray[np.int64],
         bits: int,
+        signed: bool,
     ) -> ir.Value:
         dtype, numpy_dtype = _STORAGE.get(bits, (ir.DataType.INT8, np.int8))
-        if integers.max(initial=0) > 127:
+        if not signed:
             dtype, numpy_dtype = ir.DataType.UINT8, np.uint8
         key = f"{name}_integers"
         tensor = ir.Tensor(integers.astype(numpy_dtype), dtype=dtype, name=key)

@@ -35,7 +35,7 @@ MOVEMENT = (
 )
 """Operators whose output values are input values, in another place."""
 
-SELECTION = (*MOVEMENT, aten.max_pool2d.default)
+SELECTION = (*MOVEMENT, aten.max_pool2d.default, aten.embedding.default)
 """Operators whose output values are input values, moved or picked: they stay on their input's grid."""
 
 

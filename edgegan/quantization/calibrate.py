@@ -115,6 +115,8 @@ def calibrate(
     for name, quantizer in placed.quantizers.items():
         if quantizer.kind == "activation":
             result[name] = _activation(quantizer, observers[name], calibration)
+        elif quantizer.kind == "constant":
+            result[name] = _constant(placed, quantizer)
         else:
             result[name] = _weight(placed, quantizer, calibration.weights)
     result |= _limit_biases(placed, result)
@@ -152,11 +154,28 @@ def _activation(
     return QuantizationParameters(np.asarray(scale), np.asarray(zero_point, np.int64))
 
 
-def _weight(placed: Placed, quantizer: Quantizer, levels: Quantiles) -> QuantizationParameters:
+def _constant(placed: Placed, quantizer: Quantizer) -> QuantizationParameters:
+    """Its values are known: the grid spans them all."""
+    value = _value(placed, quantizer)
+    low, high = float(value.min()), float(value.max())
+    if quantizer.grid.signed:
+        reach = symmetric_scales(np.array(low), np.array(high), quantizer.grid)
+        return QuantizationParameters(reach, np.zeros((), np.int64))
+    scale, zero_point = affine_parameters(low, high, quantizer.grid)
+    return QuantizationParameters(np.asarray(scale), np.asarray(zero_point, np.int64))
+
+
+def _value(placed: Placed, quantizer: Quantizer) -> NDArray[np.float32]:
+    """The parameter that a quantizer stands behind."""
     node = next(
         n for n in placed.graph.graph.nodes if is_parameter(n) and n.target == quantizer.parameter
     )
-    value = read_parameter(placed.graph, node).numpy()
+    value: NDArray[np.float32] = read_parameter(placed.graph, node).numpy()
+    return value
+
+
+def _weight(placed: Placed, quantizer: Quantizer, levels: Quantiles) -> QuantizationParameters:
+    value = _value(placed, quantizer)
     per_channel = quantizer.grid.axis is not None
     rows = value.reshape(len(value), -1) if per_channel else value.reshape(1, -1)
     low, high = tensor_quantiles(rows, levels)

@@ -42,10 +42,10 @@ class Quantizer:
 
     Attributes:
         name: unique; also the prefix of its parameters.
-        kind: ``activation`` or ``weight``.
+        kind: ``activation``, ``weight``, or ``constant``: a parameter that stands where activations do.
         grid: its integers.
         layer: path of the user's module whose output or weight it is.
-        parameter: of a weight quantizer, the name of the weight in the graph.
+        parameter: of a weight's or constant's quantizer, its name in the graph.
         limit: of an activation quantizer, the magnitude beyond which its readers are saturated.
         input_index: of a quantizer of a graph input, which one.
     """
@@ -132,7 +132,10 @@ class _Placement:
         order = {node: i for i, node in enumerate(self.graph.graph.nodes)}
         parameters: dict[fx.Node, tuple[fx.Node, fx.Node]] = {}
         for root in sorted(roots, key=order.__getitem__):
-            self._quantize_activation(root, parameters)
+            if is_parameter(root):
+                self._quantize_constant(root)
+            else:
+                self._quantize_activation(root, parameters)
         weights: dict[str, fx.Node] = {}
         for node in layers:
             if is_call(node, *LAYERS):
@@ -191,6 +194,21 @@ class _Placement:
         root.replace_all_uses_with(node)
         node.args = (root, scale, zero_point, 8, self.activation_grid.signed, NO_AXIS)
         node.meta.update(val=root.meta["val"], path=path_of(root), quantizer=name)
+
+    def _quantize_constant(self, constant: fx.Node) -> None:
+        reader = next(iter(constant.users))
+        name = self._name(path_of(reader) + "_constant")
+        grid = self.activation_grid
+        self.quantizers[name] = Quantizer(
+            name, "constant", grid, path_of(reader), str(constant.target)
+        )
+        with self.graph.graph.inserting_after(constant):
+            scale, zero_point = self._parameters(name, torch.tensor(1.0))
+        with self.graph.graph.inserting_after(zero_point):
+            node = self.graph.graph.call_function(FAKE_QUANTIZE)
+        constant.replace_all_uses_with(node)
+        node.args = (constant, scale, zero_point, grid.bits, grid.signed, NO_AXIS)
+        node.meta.update(val=constant.meta["val"], path=path_of(reader), quantizer=name)
 
     def _quantize_weight(self, layer: fx.Node, done: dict[str, fx.Node]) -> None:
         used: fx.Node = layer.args[1]  # type: ignore[assignment]

@@ -5,6 +5,8 @@
   output of every matrix product of activations (but for an output that only a softmax reads).
 * A sigmoid runs on integers where it is a factor (SiLU, gates); as the last operator it stays float.
 * A ReLU that is the only reader of a layer belongs to it: the quantizer stands behind the ReLU.
+* Constants beside an activation, and tables whose rows are picked, are quantized on a grid of their own
+  values, once.
 * Operators that only move values keep their input's grid; the phases of one layer share one. Tensors
   of different layers do not when they are concatenated: a ReLU is absorbed only if its zero point is 0.
 * Everything else is a float island: it reads dequantized values.
@@ -31,6 +33,13 @@ LAYERS = (aten.conv2d.default, aten.linear.default)
 JOINS = (aten.add.Tensor, aten.mul.Tensor)
 """Operators on two activations that run on integers."""
 
+_REDUCTIONS = (
+    aten.mean.dim,
+    aten.sum.dim_IntList,
+    aten.var.correction,
+    aten.linalg_vector_norm.default,
+)
+
 
 def is_integer(node: fx.Node) -> bool:
     """Whether an operator can run on integers."""
@@ -38,10 +47,13 @@ def is_integer(node: fx.Node) -> bool:
         is_matrix = is_call(node, aten.linear.default) and len(shape_of(node)) != 2
         weight: fx.Node = node.args[1]  # type: ignore[assignment]
         return is_parameter(stored_weight(weight)) and not is_matrix
+    operands = activations(node) if is_call(node, *PRODUCTS, *JOINS) else []
+    constants = sum(is_parameter(value) for value in operands)
     if is_call(node, *PRODUCTS):
-        return len(activations(node)) == 2
+        return len(operands) == 2 and not constants
     if is_call(node, *JOINS):
-        return len(activations(node)) == 2 and not node.kwargs
+        two = len(operands) == 2 and constants < 2 and not node.kwargs
+        return two and not is_by_reduction(node)
     if is_call(node, aten.cat.default):
         return all(not is_parameter(value) for value in node.args[0])  # type: ignore[union-attr]
     return is_call(node, aten.leaky_relu.default) or is_gate(node)
@@ -54,12 +66,12 @@ def is_gate(node: fx.Node) -> bool:
 
 
 def activations(node: fx.Node) -> list[fx.Node]:
-    """The activation inputs of an integer operator."""
+    """The inputs of an integer operator but for a layer's weight; constants of joins among them."""
     if is_call(node, *LAYERS):
         return [node.args[0]]  # type: ignore[list-item]
     if is_call(node, aten.cat.default):
         return list(node.args[0])  # type: ignore[arg-type]
-    return [arg for arg in node.args[:2] if isinstance(arg, fx.Node) and not is_parameter(arg)]
+    return [arg for arg in node.args[:2] if isinstance(arg, fx.Node)]
 
 
 def origin(node: fx.Node) -> fx.Node:
@@ -67,6 +79,31 @@ def origin(node: fx.Node) -> fx.Node:
     while is_call(node, *SELECTION) or is_zero_pad(node):
         node = node.args[0]  # type: ignore[assignment]
     return node
+
+
+def is_by_reduction(node: fx.Node) -> bool:
+    """Whether a product's operands are a tensor and what a reduction made of the same tensor.
+
+    Pixel norm and its like, ``x·rsqrt(mean(x²))``: one island, read in float and quantized once behind it.
+    """
+    a, b = node.args[:2]
+    if not is_call(node, aten.mul.Tensor):
+        return False
+    if a is b:
+        return all(is_call(user, *_REDUCTIONS) for user in node.users)
+    return _reduces(a, b) or _reduces(b, a)  # type: ignore[arg-type]
+
+
+def _reduces(tensor: fx.Node, factor: fx.Node) -> bool:
+    """Whether ``factor`` is computed from ``tensor`` by float operators, a reduction among them."""
+    waiting, reduced, reached = [factor], False, False
+    while waiting:
+        node = waiting.pop()
+        reached = reached or node is tensor
+        if node is not tensor and node.op == "call_function" and not is_call(node, *LAYERS):
+            reduced = reduced or is_call(node, *_REDUCTIONS)
+            waiting += node.all_input_nodes
+    return reduced and reached
 
 
 def is_zero_pad(node: fx.Node) -> bool:

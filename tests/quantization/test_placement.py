@@ -11,10 +11,13 @@ from torch import fx, nn
 from edgegan.errors import RecipeError
 from edgegan.generators.dcgan import Generator
 from edgegan.lowering.capture import capture
+from edgegan.lowering.graph import is_call
 from edgegan.lowering.lower import lower
+from edgegan.quantization.calibrate import Calibration, calibrate
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE
+from edgegan.quantization.observers import Quantiles
 from edgegan.quantization.placement import Placed, place
-from edgegan.targets import AFFINE_U8, ORT_LOWERING
+from edgegan.targets import AFFINE_U8, ORT_LOWERING, SYMMETRIC_S8, Grid
 from tests.attention import SelfAttention
 
 aten = torch.ops.aten
@@ -145,3 +148,41 @@ def test_a_sigmoid_is_quantized_where_it_is_a_factor() -> None:
     for result, readers in ((gate, {FAKE_QUANTIZE}), (image, {"output"})):
         (sigmoid,) = (n for n in result.graph.graph.nodes if n.target is aten.sigmoid.default)
         assert {user.target for user in sigmoid.users} == readers
+
+
+class Constants(nn.Module):
+    """A table, a noise map beside an activation, pixel norm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(3, 4)
+        self.register_buffer("noise", torch.tensor([-1.0, 0.5, 0.25, 3.0]).view(1, 1, 2, 2))
+        self.project = nn.Linear(6, 16)
+        self.last = nn.Conv2d(4, 4, 1)
+
+    def forward(self, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        z = z * torch.rsqrt((z * z).mean(1, keepdim=True) + 1e-8)
+        x = self.project(z).view(-1, 4, 2, 2) * self.table(y)[:, :, None, None]
+        return self.last(x + self.noise)
+
+
+@pytest.mark.parametrize("grid", [AFFINE_U8, SYMMETRIC_S8], ids=lambda grid: grid.name)
+def test_constants_and_tables_are_quantized_once(grid: Grid) -> None:
+    torch.manual_seed(0)
+    module = Constants().eval().requires_grad_(False)
+    example = (torch.randn(2, 6), torch.tensor([0, 2]))
+    placed = place(
+        lower(capture(module, example), ORT_LOWERING, example, example).graph, grid, 8, True
+    )
+    constants = {n: q for n, q in placed.quantizers.items() if q.kind == "constant"}
+    assert {q.parameter for q in constants.values()} == {"table.weight", "noise"}
+    found = calibrate(placed, [example], Calibration(Quantiles(0, 1), Quantiles(0, 1), 0.99))
+    name = next(n for n, q in constants.items() if q.parameter == "noise")
+    reach = 3 / 127 if grid.signed else 4 / 255
+    assert float(found[name].scale) == pytest.approx(reach)
+    assert int(found[name].zero_point) == (0 if grid.signed else 64)
+    kinds = [q.layer for q in placed.quantizers.values() if q.kind == "activation"]
+    assert "z" not in kinds  # the pixel norm reads it in float, and is quantized behind
+    targets = [n.args[0].target for n in placed.graph.graph.nodes if is_call(n, FAKE_QUANTIZE)]
+    assert torch.ops.aten.mean.dim not in targets and torch.ops.aten.rsqrt.default not in targets
+    assert targets.count(torch.ops.aten.mul.Tensor) == 2
