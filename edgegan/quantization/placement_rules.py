@@ -53,7 +53,7 @@ def is_integer(node: fx.Node) -> bool:
         return len(operands) == 2 and not constants
     if is_call(node, *JOINS):
         two = len(operands) == 2 and constants < 2 and not node.kwargs
-        return two and not is_by_reduction(node)
+        return two and not is_by_reduction(node) and not is_slope(node)
     if is_call(node, aten.cat.default):
         return all(not is_parameter(value) for value in node.args[0])  # type: ignore[union-attr]
     return is_call(node, aten.leaky_relu.default) or is_gate(node)
@@ -104,6 +104,11 @@ def _reduces(tensor: fx.Node, factor: fx.Node) -> bool:
             reduced = reduced or is_call(node, *_REDUCTIONS)
             waiting += node.all_input_nodes
     return reduced and reached
+
+
+def is_slope(node: fx.Node) -> bool:
+    """Whether a product is the scaled half of a PReLU, which chooses in float."""
+    return all(is_call(user, aten.maximum.default, aten.where.self) for user in node.users)
 
 
 def is_zero_pad(node: fx.Node) -> bool:

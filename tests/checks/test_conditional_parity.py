@@ -26,7 +26,6 @@ from edgegan.runtimes.ort import OrtRuntime
 from edgegan.simulation.processors import ORT_ARM64, ORT_X86, Arithmetic
 from edgegan.targets import AFFINE_U8, ORT_LOWERING
 from tests.conditional_models import Conditional, Shared, Styled, warmed
-from tests.emulation.conftest import machine, machine_folder  # noqa: F401
 from tests.lowering.modulated import Modulated, Upsampling
 from tests.machine import requires_exact_cpu
 
@@ -103,7 +102,7 @@ def test_here(case: tuple[Case, int]) -> None:
 
 
 @pytest.mark.slow
-def test_on_an_emulated_core(case: tuple[Case, int], machine: Path) -> None:  # noqa: F811
+def test_on_an_emulated_core(case: tuple[Case, int], machine: Path) -> None:
     parity = case[0].parity(EmulatedRuntime(CORES["cortex-a76"]), ORT_ARM64, 4)
     assert parity.tapped_as_shipped
     assert parity.integer_lsb == 0
