@@ -11,6 +11,7 @@ Both are of the fastest run. More threads multiply both, which no machine exceed
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections import defaultdict
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.openvino_peer import load
+from edgegan.output_file import write_whole
 from edgegan.runtimes.macs import count_macs
 from edgegan.runtimes.ort import OrtRuntime
 
@@ -152,6 +154,16 @@ def measure_machine(folder: Path, seconds: float = 0.5) -> Machine:
         name = f"oneDNN, matrix product {rows}x{inner}x{columns}"
         rates[name] = rows * inner * columns / _fastest(product, seconds)
     return Machine(rates, {size: _bandwidth(size, seconds) for size in WORKING_SETS})
+
+
+def known_machine(work: Path) -> Machine:
+    """What ``work`` holds of an earlier run, else measured now."""
+    path = work / "machine.json"
+    if not path.exists():
+        folder = work / "machine"
+        folder.mkdir(exist_ok=True)
+        write_whole(path, json.dumps(measure_machine(folder).as_json()), "rates")
+    return Machine.from_json(json.loads(path.read_text()))
 
 
 def _macs_by_layer(model: onnx.ModelProto) -> dict[str, int]:

@@ -22,7 +22,7 @@ from statistics import geometric_mean
 from typing import Any
 
 from benchmarks import openvino_peer
-from benchmarks.ceiling import Ceiling, Machine, Work, ceiling, measure_machine, work_of
+from benchmarks.ceiling import Ceiling, Machine, Work, ceiling, known_machine, work_of
 from benchmarks.peer_engines import RUNTIMES, Prepared, prepare, sentence
 from benchmarks.results_file import write_result
 from edgegan.latency.confidence import ratio_estimate
@@ -157,7 +157,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         work = given.work or Path(scratch)
         (work / "rows").mkdir(parents=True, exist_ok=True)
-        machine = _machine(work)
+        machine = known_machine(work)
         reasons = _run(chosen, work, machine, effort)
         found = [row for one in settings(["*"]) for row in _kept(one, work)]
     if not found:
@@ -194,16 +194,6 @@ def _kept(setting: Setting, work: Path) -> list[dict[str, Any]]:
     path = _rows_file(setting, work)
     kept: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
     return kept
-
-
-def _machine(work: Path) -> Machine:
-    path = work / "machine.json"
-    if not path.exists():
-        folder = work / "machine"
-        folder.mkdir(exist_ok=True)
-        machine = measure_machine(folder)
-        write_whole(path, json.dumps(machine.as_json()), "rates")
-    return Machine.from_json(json.loads(path.read_text()))
 
 
 def _interval(row: dict[str, Any], key: str) -> str:

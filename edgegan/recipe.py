@@ -78,13 +78,16 @@ class CalibrationSection(Strict):
     Attributes:
         samples: images, taken one by one.
         seed: of their latents.
-        momentum: of the moving average of quantiles.
+        observer: ``moving-average`` of each image's quantiles (a clipped range for unusual images), or
+            ``min-max``, the widest of them.
+        momentum: of the moving average.
         activation_quantiles, weight_quantiles: (low, high) levels; [0, 1] is min-max.
         clip_saturated: whether the range in front of a tanh or sigmoid ends where it saturates.
     """
 
     samples: Samples = 500
     seed: Seed = 0
+    observer: Literal["moving-average", "min-max"] = "moving-average"
     momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.99
     activation_quantiles: QuantilePair = (0.0, 1.0)
     weight_quantiles: QuantilePair = (0.0, 1.0)

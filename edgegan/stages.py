@@ -40,7 +40,7 @@ from edgegan.quantization.calibrate import (
     apply_parameters,
     calibrate,
 )
-from edgegan.quantization.observers import Quantiles
+from edgegan.quantization.observers import Quantiles, observer_of
 from edgegan.quantization.placement import Placed, place
 from edgegan.recipe import ResolvedRecipe
 from edgegan.runtimes.base import Engine, Runtime, first_output
@@ -136,9 +136,10 @@ def calibrate_ranges(bench: Workbench, folder: Path, report: Report) -> None:
         for start in range(0, len(inputs[0]), _CALIBRATION_BATCH)
     )
     settings = Calibration(
-        activations=Quantiles(*section.activation_quantiles),
+        observer=observer_of(
+            section.observer, Quantiles(*section.activation_quantiles), section.momentum
+        ),
         weights=Quantiles(*section.weight_quantiles),
-        momentum=section.momentum,
         clip_saturated=section.clip_saturated,
         input_ranges=tuple(
             None if i.data else RANGES.get(i.law) for i in bench.resolved.generator.free_inputs

@@ -16,7 +16,7 @@ from edgegan.emit.export import export_onnx
 from edgegan.lowering.capture import capture
 from edgegan.lowering.lower import Lowered, lower
 from edgegan.quantization.calibrate import Calibration, calibrate
-from edgegan.quantization.observers import Quantiles
+from edgegan.quantization.observers import Quantiles, observer_of
 from edgegan.quantization.placement import Placed, place
 from edgegan.runtimes.base import Runtime
 from edgegan.simulation.processors import ORT_X86, Arithmetic
@@ -62,7 +62,7 @@ def emitted(
     captured = capture(module.eval().requires_grad_(False), example)
     lowered = lower(captured, profile, example, (torch.randn(3, *shape),))
     placed = place(lowered.graph, grid, 8, True)
-    settings = Calibration(Quantiles(0, 1), Quantiles(0, 1), 0.99)
+    settings = Calibration(observer_of("moving-average", Quantiles(0, 1), 0.99), Quantiles(0, 1))
     calibrate(placed, [(torch.randn(16, *shape),)], settings)
     models = (export_onnx(g, example, ["x"], "image", 21) for g in (captured, placed.graph))
     original, quantized = (ir.to_proto(model).SerializeToString() for model in models)

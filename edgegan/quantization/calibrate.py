@@ -17,7 +17,7 @@ from edgegan.lowering.graph import is_call, is_parameter, read_parameter
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE
 from edgegan.quantization.grid import affine_parameters, symmetric_scales
 from edgegan.quantization.observers import (
-    MovingAverageQuantileObserver,
+    Observer,
     Quantiles,
     tensor_quantiles,
 )
@@ -33,16 +33,15 @@ class Calibration:
     """How ranges are found.
 
     Attributes:
-        activations, weights: quantile levels.
-        momentum: of the moving average over images.
+        observer: makes one for an activation tensor.
+        weights: quantile levels.
         clip_saturated: whether ranges end where their readers saturate; see ``saturation_limit``.
         input_ranges: of the graph's inputs, in order; None where a range is to be observed. A latent's
             law is known: what one image shows of it (100 values) says little about its tails.
     """
 
-    activations: Quantiles
+    observer: Callable[[], Observer]
     weights: Quantiles
-    momentum: float
     clip_saturated: bool = True
     input_ranges: tuple[tuple[float, float] | None, ...] = ()
 
@@ -63,9 +62,7 @@ class QuantizationParameters:
 class _Observing(fx.Interpreter):
     """Runs the float graph: quantizers let values through and show them to their observers."""
 
-    def __init__(
-        self, graph: fx.GraphModule, observers: dict[str, MovingAverageQuantileObserver]
-    ) -> None:
+    def __init__(self, graph: fx.GraphModule, observers: dict[str, Observer]) -> None:
         super().__init__(graph)
         self.observers = observers
         self.extra_traceback = False
@@ -92,14 +89,14 @@ def calibrate(
     Args:
         placed: its graph's parameters are set in place.
         batches: inputs; the result does not depend on how they are batched (but for float rounding).
-        calibration: quantiles and momentum.
+        calibration: observer and quantiles.
         report: called with the number of images seen.
 
     Raises:
         ModelError: if a tensor is not finite, or there was no image.
     """
     observers = {
-        name: MovingAverageQuantileObserver(calibration.activations, calibration.momentum)
+        name: calibration.observer()
         for name, quantizer in placed.quantizers.items()
         if quantizer.kind == "activation"
     }
@@ -133,7 +130,7 @@ def apply_parameters(placed: Placed, parameters: dict[str, QuantizationParameter
 
 
 def _activation(
-    quantizer: Quantizer, observer: MovingAverageQuantileObserver, calibration: Calibration
+    quantizer: Quantizer, observer: Observer, calibration: Calibration
 ) -> QuantizationParameters:
     low, high = observer.low, observer.high
     if low is None or high is None or not np.isfinite([low, high]).all():

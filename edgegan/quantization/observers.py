@@ -1,13 +1,15 @@
 """Observers: from a stream of values to the range that a grid shall cover.
 
-Quantile observer of Andreev et al. 2021, sections 3.5 and 4.1: an exponential moving average, with
-momentum 0.99, of the low and high quantile of each image's values, images taken one by one. Memory
-does not depend on the number of images.
+Each looks at the low and high quantile of every image's values, images taken one by one; memory does not
+depend on the number of images. What they make of them differs: the exponential moving average of
+Andreev et al. 2021, sections 3.5 and 4.1, is the range of an average image; the widest range clips none.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +33,23 @@ def tensor_quantiles(
     return low.astype(np.float64), high.astype(np.float64)
 
 
+class Observer(Protocol):
+    """Finds the range of one activation tensor.
+
+    Attributes:
+        low, high: ends of the range; None before the first image.
+    """
+
+    low: float | None
+    high: float | None
+
+    def observe(self, batch: NDArray[np.float32]) -> None:
+        """Take in the images of ``[N, ...]`` one after the other."""
+        ...
+
+
 class MovingAverageQuantileObserver:
-    """Range of one activation tensor.
+    """Range of an average image.
 
     Args:
         quantiles: levels of the range's ends.
@@ -47,7 +64,7 @@ class MovingAverageQuantileObserver:
         self.high: float | None = None
 
     def observe(self, batch: NDArray[np.float32]) -> None:
-        """Take in the images of ``[N, ...]`` one after the other."""
+        """See ``Observer``."""
         lows, highs = tensor_quantiles(batch.reshape(len(batch), -1), self.quantiles)
         for low, high in zip(lows.tolist(), highs.tolist(), strict=True):
             if self.low is None or self.high is None:
@@ -55,3 +72,30 @@ class MovingAverageQuantileObserver:
             else:
                 self.low = self.momentum * self.low + (1.0 - self.momentum) * low
                 self.high = self.momentum * self.high + (1.0 - self.momentum) * high
+
+
+class WidestQuantileObserver:
+    """Range that holds the quantiles of every image; with levels 0 and 1 plain minimum and maximum.
+
+    For tensors whose images differ much, as those of generators that are steered by a class or a style:
+    an average image's range would clip the others.
+    """
+
+    def __init__(self, quantiles: Quantiles) -> None:
+        self.quantiles = quantiles
+        self.low: float | None = None
+        self.high: float | None = None
+
+    def observe(self, batch: NDArray[np.float32]) -> None:
+        """See ``Observer``."""
+        lows, highs = tensor_quantiles(batch.reshape(len(batch), -1), self.quantiles)
+        low, high = float(lows.min()), float(highs.max())
+        self.low = low if self.low is None else min(low, self.low)
+        self.high = high if self.high is None else max(high, self.high)
+
+
+def observer_of(name: str, quantiles: Quantiles, momentum: float) -> Callable[[], Observer]:
+    """Maker of the observer that a recipe names: ``moving-average`` or ``min-max``."""
+    if name == "min-max":
+        return lambda: WidestQuantileObserver(quantiles)
+    return lambda: MovingAverageQuantileObserver(quantiles, momentum)

@@ -19,7 +19,7 @@ from edgegan.emulation.machine import EmulatedRuntime
 from edgegan.lowering.capture import capture
 from edgegan.lowering.lower import lower
 from edgegan.quantization.calibrate import Calibration, calibrate
-from edgegan.quantization.observers import Quantiles
+from edgegan.quantization.observers import Quantiles, observer_of
 from edgegan.quantization.placement import Placed, place
 from edgegan.runtimes.base import Runtime
 from edgegan.runtimes.ort import OrtRuntime
@@ -82,7 +82,11 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     example = inputs(labelled, 2)
     lowered = lower(capture(module, example), ORT_LOWERING, example, inputs(labelled, 3))
     placed = place(lowered.graph, AFFINE_U8, 8, True)
-    calibrate(placed, [inputs(labelled, 64)], Calibration(Quantiles(0, 1), Quantiles(0, 1), 0.99))
+    calibrate(
+        placed,
+        [inputs(labelled, 64)],
+        Calibration(observer_of("moving-average", Quantiles(0, 1), 0.99), Quantiles(0, 1)),
+    )
     path = tmp_path_factory.mktemp("conditional") / "m.onnx"
     names = [f"in{i}" for i in range(len(example))]
     ir.save(export_onnx(placed.graph, example, names, "image", 21), path)

@@ -17,7 +17,7 @@ from edgegan.emit.export import export_onnx
 from edgegan.lowering.capture import capture
 from edgegan.lowering.lower import lower
 from edgegan.quantization.calibrate import Calibration, calibrate
-from edgegan.quantization.observers import Quantiles
+from edgegan.quantization.observers import Quantiles, observer_of
 from edgegan.quantization.placement import Placed, place
 from edgegan.runtimes.base import Tensors
 from edgegan.runtimes.ort import OrtRuntime
@@ -74,7 +74,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Placed, Path]:
     example = (torch.randn(2, 3, 8, 8),)
     lowered = lower(capture(module, example), ORT_LOWERING, example, example)
     placed = place(lowered.graph, AFFINE_U8, 8, True)
-    settings = Calibration(Quantiles(0, 1), Quantiles(0, 1), 0.99)
+    settings = Calibration(observer_of("moving-average", Quantiles(0, 1), 0.99), Quantiles(0, 1))
     calibrate(placed, [(torch.randn(16, 3, 8, 8),)], settings)
     path = tmp_path_factory.mktemp("parity") / "m.onnx"
     ir.save(export_onnx(placed.graph, example, ["x"], "image", 21), path)

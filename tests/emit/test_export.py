@@ -17,7 +17,7 @@ from edgegan.generators.dcgan import Generator
 from edgegan.lowering.capture import capture
 from edgegan.lowering.lower import lower
 from edgegan.quantization.calibrate import Calibration, calibrate
-from edgegan.quantization.observers import Quantiles
+from edgegan.quantization.observers import Quantiles, observer_of
 from edgegan.quantization.placement import Placed, place
 from edgegan.runtimes.base import first_output
 from edgegan.runtimes.ort import OrtRuntime
@@ -25,7 +25,7 @@ from edgegan.simulation.exact import simulate
 from edgegan.targets import AFFINE_U8, ORT_LOWERING, find_target, variant_of
 from tests.machine import requires_exact_cpu
 
-MIN_MAX = Calibration(Quantiles(0, 1), Quantiles(0, 1), 0.99)
+MIN_MAX = Calibration(observer_of("moving-average", Quantiles(0, 1), 0.99), Quantiles(0, 1))
 
 
 def quantized(module: nn.Module, shape: tuple[int, ...], bits: int, per_channel: bool) -> Placed:

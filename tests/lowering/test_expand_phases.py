@@ -20,7 +20,7 @@ from edgegan.lowering.capture import capture
 from edgegan.lowering.expand_phases import EXPAND_PHASES, expand_phases, keeps_kernel
 from edgegan.lowering.lower import lower
 from edgegan.quantization.calibrate import Calibration, calibrate
-from edgegan.quantization.observers import Quantiles
+from edgegan.quantization.observers import Quantiles, observer_of
 from edgegan.quantization.placement import Placed, place
 from edgegan.runtimes.base import first_output
 from edgegan.runtimes.ort import OrtRuntime
@@ -46,7 +46,7 @@ def quantized(module: nn.Module, made_for: Variant, per_channel: bool = True) ->
     lowered = lower(capture(module, example), made_for.lowering, example, probe)
     assert lowered.relative_error <= 1e-5
     placed = place(lowered.graph, made_for.grid, made_for.weight_bits, per_channel)
-    settings = Calibration(Quantiles(0, 1), Quantiles(0, 1), 0.99)
+    settings = Calibration(observer_of("moving-average", Quantiles(0, 1), 0.99), Quantiles(0, 1))
     calibrate(placed, [(torch.randn(16, 10),)], settings)
     return placed
 

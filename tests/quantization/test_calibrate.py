@@ -11,10 +11,10 @@ from torch import nn
 
 from edgegan.errors import ModelError
 from edgegan.quantization.calibrate import BIAS_LIMIT, Calibration, calibrate
-from edgegan.quantization.observers import Quantiles
+from edgegan.quantization.observers import Quantiles, observer_of
 from tests.quantization.test_placement import placed
 
-MIN_MAX = Calibration(Quantiles(0, 1), Quantiles(0, 1), 0.5)
+MIN_MAX = Calibration(observer_of("moving-average", Quantiles(0, 1), 0.5), Quantiles(0, 1))
 
 
 def linear(weight: list[list[float]], bias: list[float]) -> nn.Module:
@@ -66,7 +66,9 @@ def test_a_dead_channel_does_not_overflow_its_bias() -> None:
 def test_the_range_in_front_of_a_tanh(clip: bool) -> None:
     module = nn.Sequential(linear([[10.0]], [0.0]), nn.Tanh())
     result = placed(module, (1,))
-    settings = Calibration(Quantiles(0, 1), Quantiles(0, 1), 0.5, clip)
+    settings = Calibration(
+        observer_of("moving-average", Quantiles(0, 1), 0.5), Quantiles(0, 1), clip
+    )
     parameters = calibrate(result, [(torch.tensor([[-2.0], [-2.0]]),)], settings)
     (scale,) = {float(parameters[n].scale) for n, q in result.quantizers.items() if q.limit}
     expected = (math.atanh(1 - 2 / 255 / 64) if clip else 20.0) / 255
@@ -75,7 +77,9 @@ def test_the_range_in_front_of_a_tanh(clip: bool) -> None:
 
 def test_a_known_law_gives_the_range_of_an_input() -> None:
     result = placed(linear([[1.0]], [0.0]), (1,))
-    settings = Calibration(Quantiles(0, 1), Quantiles(0, 1), 0.5, True, ((-3.92, 3.92),))
+    settings = Calibration(
+        observer_of("moving-average", Quantiles(0, 1), 0.5), Quantiles(0, 1), True, ((-3.92, 3.92),)
+    )
     parameters = calibrate(result, [(torch.tensor([[0.5]]),)], settings)
     assert float(parameters["input"].scale) == pytest.approx(2 * 3.92 / 255)
 

@@ -8,6 +8,8 @@ import pytest
 from edgegan.quantization.observers import (
     MovingAverageQuantileObserver,
     Quantiles,
+    WidestQuantileObserver,
+    observer_of,
     tensor_quantiles,
 )
 
@@ -20,6 +22,20 @@ def test_moving_average_by_hand() -> None:
     assert observer.high == pytest.approx(9.9)
     # the third image's lowest value is -1 as well
     assert observer.low == pytest.approx(-1.0)
+
+
+def test_the_widest_range_clips_no_image() -> None:
+    images = np.random.default_rng(2).normal(size=(40, 7)).astype(np.float32)
+    observer = WidestQuantileObserver(Quantiles(0, 1))
+    for start in range(0, 40, 9):
+        observer.observe(images[start : start + 9])
+    assert (observer.low, observer.high) == (images.min(), images.max())
+
+
+def test_the_widest_of_quantiles() -> None:
+    observer = observer_of("min-max", Quantiles(0.25, 0.75), 0.99)()
+    observer.observe(np.array([[0, 1, 2, 3, 4], [-8, -4, 0, 2, 9]], np.float32))
+    assert (observer.low, observer.high) == (-4, 3)
 
 
 def test_one_by_one_equals_batched() -> None:

@@ -15,7 +15,7 @@ from edgegan.lowering.graph import is_call
 from edgegan.lowering.lower import lower
 from edgegan.quantization.calibrate import Calibration, calibrate
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE
-from edgegan.quantization.observers import Quantiles
+from edgegan.quantization.observers import Quantiles, observer_of
 from edgegan.quantization.placement import Placed, place
 from edgegan.targets import AFFINE_U8, ORT_LOWERING, SYMMETRIC_S8, Grid
 from tests.attention import SelfAttention
@@ -176,7 +176,11 @@ def test_constants_and_tables_are_quantized_once(grid: Grid) -> None:
     )
     constants = {n: q for n, q in placed.quantizers.items() if q.kind == "constant"}
     assert {q.parameter for q in constants.values()} == {"table.weight", "noise"}
-    found = calibrate(placed, [example], Calibration(Quantiles(0, 1), Quantiles(0, 1), 0.99))
+    found = calibrate(
+        placed,
+        [example],
+        Calibration(observer_of("moving-average", Quantiles(0, 1), 0.99), Quantiles(0, 1)),
+    )
     name = next(n for n, q in constants.items() if q.parameter == "noise")
     reach = 3 / 127 if grid.signed else 4 / 255
     assert float(found[name].scale) == pytest.approx(reach)
