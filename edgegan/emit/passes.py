@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -42,7 +43,7 @@ class IntegerWeights(ir.passes.InPlacePass):
             if weight is None or weight.const_value is None or not weight.is_initializer():
                 continue
             bits = self.widths.get(str(weight.name), 8)
-            signed = node.inputs[2].const_value.numpy().dtype == np.int8  # type: ignore[union-attr]
+            signed = node.inputs[2].dtype == ir.DataType.INT8  # type: ignore[union-attr]
             integers = self._integers(node, bits, signed)
             replacement = self._store(graph, node, str(weight.name), integers, bits, signed)
             ir.convenience.replace_all_uses_with(node.outputs[0], replacement)
@@ -51,7 +52,7 @@ class IntegerWeights(ir.passes.InPlacePass):
         return ir.passes.PassResult(model, modified)
 
     def _integers(self, node: ir.Node, bits: int, signed: bool) -> NDArray[np.int64]:
-        weight, scale, zero = (value.const_value.numpy() for value in node.inputs)  # type: ignore[union-attr]
+        weight, scale, zero = (_constant(value) for value in node.inputs)
         axis = (
             node.attributes["axis"].as_int() if "axis" in node.attributes and scale.ndim else None
         )
@@ -86,6 +87,16 @@ class IntegerWeights(ir.passes.InPlacePass):
         cast.metadata_props.update(before.metadata_props)
         graph.insert_before(before, cast)
         return cast.outputs[0]
+
+
+def _constant(value: ir.Value | None) -> NDArray[Any]:
+    """Value of an initializer, or of its cast: the exporter folds those of up to 8192 bytes alone."""
+    assert value is not None
+    cast = value.producer()
+    if value.const_value is None and cast is not None and cast.op_type == "Cast":
+        return _constant(cast.inputs[0])
+    assert value.const_value is not None
+    return value.const_value.numpy()
 
 
 def _drop_zero_points(quantize: ir.Node) -> None:

@@ -12,11 +12,8 @@ import operator
 import torch
 from torch import fx
 
-from edgegan.lowering.channel_affine import (
-    ChannelAffine,
-    as_depthwise_convolution,
-    fold_into_layers,
-)
+from edgegan.lowering.affine import Affine
+from edgegan.lowering.channel_affine import as_depthwise_convolution, fold_before, fold_behind
 from edgegan.lowering.graph import (
     add_parameter,
     argument,
@@ -53,23 +50,22 @@ class FoldBatchNorm:
 
 
 def _fold(graph: fx.GraphModule, norm: fx.Node) -> str:
-    affine = ChannelAffine(*affine_of(graph, norm))
+    source: fx.Node = norm.args[0]  # type: ignore[assignment]
+    affine = Affine.of_channels(*affine_of(graph, norm), len(shape_of(source)))
     result = norm
     if is_call(norm, _BATCH_NORM):
         result = next(user for user in norm.users if is_call(user, operator.getitem))
         result.replace_all_uses_with(norm)
         graph.graph.erase_node(result)
-    source: fx.Node = norm.args[0]  # type: ignore[assignment]
-    form = fold_into_layers(graph, norm, source, affine)
+    form = fold_before(graph, norm, source, affine) or fold_behind(graph, norm, source, affine)
     if form is not None:
         return form
     if len(shape_of(source)) == 4:
         as_depthwise_convolution(graph, norm, source, affine)
         return "depthwise convolution"
     path = path_of(norm)
-    shape = [1, -1] + [1] * (len(shape_of(source)) - 2)
-    weight = add_parameter(graph, norm, path + ".weight", affine.scale.float().view(shape))
-    bias = add_parameter(graph, norm, path + ".bias", affine.shift.float().view(shape))
+    weight = add_parameter(graph, norm, path + ".weight", affine.scale.float()[None])
+    bias = add_parameter(graph, norm, path + ".bias", affine.shift.float()[None])
     product = insert_call(graph, norm, aten.mul.Tensor, (source, weight), path)
     norm.replace_all_uses_with(insert_call(graph, norm, aten.add.Tensor, (product, bias), path))
     return "scale and shift"

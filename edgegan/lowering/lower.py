@@ -19,7 +19,6 @@ from edgegan.lowering.fold_columns import FoldColumns
 from edgegan.lowering.fold_conditional_norm import FoldConditionalNorm
 from edgegan.lowering.fold_constants import FoldConstants
 from edgegan.lowering.fold_scale_and_shift import FoldScaleAndShift
-from edgegan.lowering.fold_scale_shift import FoldScaleShift
 from edgegan.lowering.fold_uniform import FoldUniform
 from edgegan.lowering.graph import annotate_shapes
 from edgegan.lowering.hoist_activation import HoistActivation
@@ -48,7 +47,6 @@ PASSES: tuple[LoweringPass, ...] = (
     ExpandSilu(),
     FlattenLinear(),
     FoldBatchNorm(),
-    FoldScaleShift(),
     FoldScaleAndShift(),
     ExpandPRelu(),
     LinearAsConvolution(),

@@ -85,6 +85,15 @@ def test_weights_are_stored_in_their_own_type(dcgan: nn.Module, tmp_path: Path, 
     assert "Pad" not in operators
 
 
+def test_a_layer_with_very_many_outputs(tmp_path: Path) -> None:
+    """The exporter leaves the cast of so long a vector of zero points standing."""
+    torch.manual_seed(0)
+    model = emit(quantized(nn.Linear(4, 9000), (4,), 8, True), (4,), tmp_path / "m.onnx")
+    stored = [t for t in model.graph.initializer if list(t.dims) in ([9000, 4], [9000, 4, 1, 1])]
+    assert [tensor.data_type for tensor in stored] == [TensorProto.INT8]
+    assert "Cast" not in {node.op_type for node in model.graph.node}
+
+
 def test_names_and_nothing_of_this_machine(dcgan: nn.Module, tmp_path: Path) -> None:
     model = emit(quantized(dcgan, (8,), 8, True), (8,), tmp_path / "m.onnx")
     names = {node.name for node in model.graph.node}
