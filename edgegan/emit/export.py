@@ -18,6 +18,7 @@ from torch.export import Dim
 
 from edgegan.emit.passes import (
     DropUnused,
+    FoldCasts,
     FoldZeroPad,
     IntegerWeights,
     MergeSlices,
@@ -98,6 +99,7 @@ def export_onnx(
     model = result.model
     names = {n.name: n.meta.get("custom", {}).get(NODE, "") for n in program.graph.nodes}
     sequence = ir.passes.Sequential(
+        FoldCasts(),
         IntegerWeights(widths, widen=_has_integer_activations(graph)),
         ExpandKernels(),
         FoldZeroPad(),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -18,6 +17,29 @@ _STORAGE = {
     4: (ir.DataType.INT4, ml_dtypes.int4),
 }
 """Types that hold fewer than 8 bits; the runtime casts them to int8 once, at load."""
+
+
+class FoldCasts(ir.passes.InPlacePass):
+    """Casts of constants happen here; the exporter leaves those of more than 8192 bytes standing."""
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        graph, modified = model.graph, False
+        for node in list(graph):
+            source = node.inputs[0] if node.op_type == "Cast" else None
+            if source is None or source.const_value is None or not source.is_initializer():
+                continue
+            dtype = ir.DataType(node.attributes["to"].as_int())
+            values = source.const_value.numpy().astype(dtype.numpy())
+            key = f"{source.name}_{dtype.name.lower()}"
+            tensor = ir.Tensor(values, dtype=dtype, name=key)
+            value = ir.Value(
+                name=key, const_value=tensor, shape=source.shape, type=ir.TensorType(dtype)
+            )
+            graph.initializers[key] = value
+            ir.convenience.replace_all_uses_with(node.outputs[0], value)
+            graph.remove(node, safe=True)
+            modified = True
+        return ir.passes.PassResult(model, modified)
 
 
 class IntegerWeights(ir.passes.InPlacePass):
@@ -43,7 +65,7 @@ class IntegerWeights(ir.passes.InPlacePass):
             if weight is None or weight.const_value is None or not weight.is_initializer():
                 continue
             bits = self.widths.get(str(weight.name), 8)
-            signed = node.inputs[2].dtype == ir.DataType.INT8  # type: ignore[union-attr]
+            signed = node.inputs[2].const_value.numpy().dtype == np.int8  # type: ignore[union-attr]
             integers = self._integers(node, bits, signed)
             replacement = self._store(graph, node, str(weight.name), integers, bits, signed)
             ir.convenience.replace_all_uses_with(node.outputs[0], replacement)
@@ -52,7 +74,7 @@ class IntegerWeights(ir.passes.InPlacePass):
         return ir.passes.PassResult(model, modified)
 
     def _integers(self, node: ir.Node, bits: int, signed: bool) -> NDArray[np.int64]:
-        weight, scale, zero = (_constant(value) for value in node.inputs)
+        weight, scale, zero = (value.const_value.numpy() for value in node.inputs)  # type: ignore[union-attr]
         axis = (
             node.attributes["axis"].as_int() if "axis" in node.attributes and scale.ndim else None
         )
@@ -87,16 +109,6 @@ class IntegerWeights(ir.passes.InPlacePass):
         cast.metadata_props.update(before.metadata_props)
         graph.insert_before(before, cast)
         return cast.outputs[0]
-
-
-def _constant(value: ir.Value | None) -> NDArray[Any]:
-    """Value of an initializer, or of its cast: the exporter folds those of up to 8192 bytes alone."""
-    assert value is not None
-    cast = value.producer()
-    if value.const_value is None and cast is not None and cast.op_type == "Cast":
-        return _constant(cast.inputs[0])
-    assert value.const_value is not None
-    return value.const_value.numpy()
 
 
 def _drop_zero_points(quantize: ir.Node) -> None:

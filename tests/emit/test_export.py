@@ -89,7 +89,7 @@ def test_a_layer_with_very_many_outputs(tmp_path: Path) -> None:
     """The exporter leaves the cast of so long a vector of zero points standing."""
     torch.manual_seed(0)
     model = emit(quantized(nn.Linear(4, 9000), (4,), 8, True), (4,), tmp_path / "m.onnx")
-    stored = [t for t in model.graph.initializer if list(t.dims) in ([9000, 4], [9000, 4, 1, 1])]
+    stored = [t for t in model.graph.initializer if sorted(t.dims)[-2:] == [4, 9000]]
     assert [tensor.data_type for tensor in stored] == [TensorProto.INT8]
     assert "Cast" not in {node.op_type for node in model.graph.node}
 
