@@ -26,6 +26,7 @@ from edgegan.bundle import GOLDEN_SEED, save_golden
 from edgegan.checks.parity import measure_parity
 from edgegan.checks.quality import measure_quality
 from edgegan.emit.export import export_onnx
+from edgegan.emit.rows import rows_as_pixels
 from edgegan.generators.fixed import fix_inputs
 from edgegan.generators.inputs import draw_inputs
 from edgegan.generators.latents import RANGES, Samples
@@ -124,7 +125,7 @@ def lower_float(bench: Workbench, folder: Path) -> None:
             "rewrites": [vars(rewrite) for rewrite in lowered.rewrites],
         },
     )
-    _write_model(bench, lowered.graph, folder / "lowered.onnx")
+    _write_model(bench, _to_emit(bench, lowered.graph), folder / "lowered.onnx")
 
 
 def calibrate_ranges(bench: Workbench, folder: Path, report: Report) -> None:
@@ -159,7 +160,7 @@ def calibrate_ranges(bench: Workbench, folder: Path, report: Report) -> None:
 def emit_quantized(bench: Workbench, folder: Path, calibrated: Path) -> None:
     """``model.onnx``: the QDQ model; ``emitted.json``: what computes in float between its integers."""
     placed = bench.calibrated(calibrated / "parameters.safetensors")
-    _write_model(bench, placed.graph, folder / "model.onnx")
+    _write_model(bench, _to_emit(bench, placed.graph), folder / "model.onnx")
     islands = simulate(placed.graph, bench.inputs(EXAMPLE_BATCH, 0)).islands
     document = {"kept_float": list(placed.kept_float), "islands": sorted(islands)}
     _write_json(folder / "emitted.json", document)
@@ -245,6 +246,10 @@ def _executed_by(bench: Workbench) -> str:
 
 def _float_engine(folders: Folders) -> Engine:
     return OrtRuntime().load(folders["captured"] / "float.onnx")
+
+
+def _to_emit(bench: Workbench, graph: fx.GraphModule) -> fx.GraphModule:
+    return rows_as_pixels(graph) if bench.variant.lowering.rows_as_pixels else graph
 
 
 def _write_model(bench: Workbench, graph: fx.GraphModule, path: Path) -> None:

@@ -51,6 +51,7 @@ class LoweringProfile:
         pack_images: whether convolutions to few channels may compute several pixels at once.
         channels_last: whether shuffles are written in channels-last order (else as DepthToSpace).
         linear_as_convolution: whether linear layers become 1x1 convolutions.
+        rows_as_pixels: whether they are emitted as convolutions of one image with a pixel a sample.
         kernel_bits: where set, layers whose phases hold more weights than their kernel keep the
             kernel as their weight, if sums of its taps of so many bits fit int8.
     """
@@ -60,6 +61,7 @@ class LoweringProfile:
     pack_images: bool = True
     channels_last: bool = True
     linear_as_convolution: bool = False
+    rows_as_pixels: bool = False
     kernel_bits: int | None = None
 
 
@@ -112,7 +114,7 @@ AFFINE_U8_NARROW = replace(
 SYMMETRIC_S8 = Grid("symmetric-s8", signed=True, weight_widths=((8, 8),))
 WEIGHTS_ONLY = Grid("weights-only", signed=True, weight_widths=((8, 8), (4, 4)), activations=False)
 
-ORT_LOWERING = LoweringProfile("ort")
+ORT_LOWERING = LoweringProfile("ort", rows_as_pixels=True)
 TENSORRT_LOWERING = LoweringProfile(
     "tensorrt",
     separate_phases=False,

@@ -13,6 +13,7 @@ from torch import nn
 
 from edgegan.checks.parity import Parity, measure_parity
 from edgegan.emit.export import export_onnx
+from edgegan.emit.rows import rows_as_pixels
 from edgegan.lowering.capture import capture
 from edgegan.lowering.lower import Lowered, lower
 from edgegan.quantization.calibrate import Calibration, calibrate
@@ -64,6 +65,7 @@ def emitted(
     placed = place(lowered.graph, grid, 8, True)
     settings = Calibration(observer_of("moving-average", Quantiles(0, 1), 0.99), Quantiles(0, 1))
     calibrate(placed, [(torch.randn(16, *shape),)], settings)
-    models = (export_onnx(g, example, ["x"], "image", 21) for g in (captured, placed.graph))
+    to_emit = rows_as_pixels(placed.graph) if profile.rows_as_pixels else placed.graph
+    models = (export_onnx(g, example, ["x"], "image", 21) for g in (captured, to_emit))
     original, quantized = (ir.to_proto(model).SerializeToString() for model in models)
     return Emitted(lowered, placed, original, quantized, shape)

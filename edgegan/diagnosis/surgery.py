@@ -10,6 +10,7 @@ import onnx
 from edgegan.errors import BundleError
 from edgegan.quantization.grid import SATURATION
 
+_REPLAYED = ("Reshape", "Transpose", "QuantizeLinear", "DequantizeLinear")
 _MOVES = ("Transpose", "Reshape", "Slice", "Concat")
 
 
@@ -57,15 +58,42 @@ def grid_groups(model: onnx.ModelProto) -> list[list[GridQuantizer]]:
 def float_twin(
     quantized: onnx.ModelProto, original: onnx.ModelProto, quantizer: GridQuantizer
 ) -> str:
-    """The float graph's tensor that the quantizer's input is made from: same node name."""
-    if quantizer.source in {value.name for value in quantized.graph.input}:
-        return quantizer.source
-    producer = next(n for n in quantized.graph.node if quantizer.source in n.output)
-    for node in original.graph.node:
-        if node.name == producer.name:
-            return str(node.output[0])
+    """The float graph's tensor that the quantizer's input is made from: same node name.
+
+    Where values are reshaped or transposed on their way to the quantizer, ``original`` is given the same
+    steps behind that node: exporters merge them differently in the two models.
+
+    Raises:
+        BundleError: if there is none.
+    """
+    producers = {name: node for node in quantized.graph.node for name in node.output}
+    tensor, steps = quantizer.source, []
+    while tensor in producers and producers[tensor].op_type in _REPLAYED:
+        steps.append(producers[tensor])
+        tensor = producers[tensor].input[0]
+    steps = [node for node in steps if node.op_type in ("Reshape", "Transpose")]
+    if tensor not in {value.name for value in quantized.graph.input}:
+        tensor = _output_of_twin(producers[tensor], original)
+    known, present = constants(quantized), constants(original)
+    for node in reversed(steps):
+        step = onnx.NodeProto()
+        step.CopyFrom(node)
+        step.name = step.output[0] = f"{node.output[0]}_for_{quantizer.tensor}"
+        step.input[0] = tensor
+        original.graph.initializer.extend(
+            known[name] for name in node.input[1:] if name not in present
+        )
+        original.graph.node.append(step)
+        tensor = step.output[0]
+    return tensor
+
+
+def _output_of_twin(node: onnx.NodeProto, original: onnx.ModelProto) -> str:
+    for twin in original.graph.node:
+        if twin.name == node.name:
+            return str(twin.output[0])
     raise BundleError(
-        f"layer {producer.name} of the quantized model has no twin in the float model; the two files "
+        f"layer {node.name} of the quantized model has no twin in the float model; the two files "
         "do not belong together."
     )
 
@@ -145,7 +173,7 @@ def _float_weights(
     renamed = {}
     for quantizer in group:
         node = producers.get(quantizer.source)
-        while node is not None and node.op_type in ("Relu", "LeakyRelu"):
+        while node is not None and node.op_type in ("Relu", "LeakyRelu", *_REPLAYED):
             node = producers.get(node.input[0])
         twin = None if node is None else twins.get(node.name)
         if twin is None:

@@ -124,7 +124,7 @@ def copy_behind_movement(graph: fx.GraphModule) -> None:
             continue
         while isinstance(source, fx.Node) and _is_merged(source):
             source = source.args[0]
-        if not is_call(source, FAKE_QUANTIZE):
+        if not is_call(source, FAKE_QUANTIZE) or _is_quantized_alike(node, source):
             continue
         with graph.graph.inserting_after(node):
             same = graph.graph.call_function(FAKE_QUANTIZE)
@@ -133,6 +133,10 @@ def copy_behind_movement(graph: fx.GraphModule) -> None:
         same.meta.update(val=node.meta["val"], path=node.meta.get("path", ""))
     graph.graph.lint()
     graph.recompile()
+
+
+def _is_quantized_alike(node: fx.Node, source: fx.Node) -> bool:
+    return all(is_call(u, FAKE_QUANTIZE) and u.args[1:] == source.args[1:] for u in node.users)
 
 
 def _standing_pad(node: fx.Node) -> bool:
