@@ -29,6 +29,7 @@ from edgegan.simulation.arithmetic import (
     quantize,
     requantize,
 )
+from edgegan.simulation.integer_sums import convolution
 from edgegan.simulation.processors import ORT_X86, Arithmetic
 
 aten = torch.ops.aten
@@ -154,9 +155,12 @@ def _layer(node: fx.Node, args: tuple[Any, ...], arithmetic: Arithmetic) -> Accu
     bias = args[2] if len(args) > 2 else None
     scale = x.scale * (w.scale.reshape(-1) if w.scale.ndim else w.scale)
     units = integer_bias(bias, scale) if bias is not None and arithmetic.integer_bias else None
-    sums = node.target(  # type: ignore[operator]
-        x.integers - x.zero_point, w.integers - w.zero_point, units, *args[3:]
-    )
+    values, weight = x.integers - x.zero_point, w.integers - w.zero_point
+    if is_call(node, aten.conv2d.default):
+        sums = convolution(values, weight, *args[3:])
+        sums = sums if units is None else sums + along(units, 4, 1)
+    else:
+        sums = node.target(values, weight, units, *args[3:])  # type: ignore[operator]
     shaped = along(scale, sums.ndim, 1) if scale.ndim else scale
     behind = None if bias is None or arithmetic.integer_bias else along(bias, sums.ndim, 1)
     return Accumulator(sums, shaped, behind)
