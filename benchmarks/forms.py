@@ -92,7 +92,7 @@ def main() -> None:
         root = Path(name)
         quick = "calibration.samples=20"
         benches = {"fashion-dcgan (32x32)": shipped("fashion-dcgan-w8a8", quick)}
-        for model in ("dcgan-64", "upsample-convolution-64"):
+        for model in ("dcgan-64", "upsample-convolution-64-narrow"):
             (root / model).mkdir()
             benches[model] = random_weights(model, root / model)
         for model, bench in benches.items():

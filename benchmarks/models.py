@@ -45,6 +45,11 @@ SOURCES = {
     ),
     "upsample-convolution-64": Source(
         "edgegan.generators.upsample:Generator",
+        {"latent_size": 128, "channels": [512, 512, 256, 128, 64], "image_channels": 3},
+        (128,),
+    ),
+    "upsample-convolution-64-narrow": Source(
+        "edgegan.generators.upsample:Generator",
         {"latent_size": 100, "channels": [512, 256, 128, 64, 64], "image_channels": 3},
     ),
     "fc-gan-28": Source("edgegan.generators.fc_gan:Generator", {}),

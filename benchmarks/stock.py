@@ -24,7 +24,7 @@ from edgegan.runtimes.ort import OrtRuntime
 from edgegan.stages import Workbench, calibrate_ranges, capture_float, emit_quantized, lower_float
 
 COMMAND = "python -m benchmarks.stock"
-MODELS = ("fashion-dcgan (32x32)", "dcgan-64", "upsample-convolution-64")
+MODELS = ("fashion-dcgan (32x32)", "dcgan-64", "upsample-convolution-64-narrow")
 CALIBRATION_IMAGES = 100
 
 

@@ -28,7 +28,7 @@ from edgegan.runtimes.ort import OrtRuntime
 from edgegan.stages import Workbench, calibrate_ranges, capture_float, emit_quantized
 
 COMMAND = "python -m benchmarks.storage"
-MODELS = ("fashion-dcgan", "dcgan-64", "upsample-convolution-64")
+MODELS = ("fashion-dcgan", "dcgan-64", "upsample-convolution-64-narrow")
 SCHEMES = ((8, "phases"), (4, "phases"), (4, "kernel"), (2, "phases"), (2, "kernel"))
 _NARROW = (TensorProto.INT4, TensorProto.INT2)
 

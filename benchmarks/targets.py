@@ -26,7 +26,7 @@ from edgegan.stages import Workbench
 from edgegan.targets import TARGETS, find_target
 
 COMMAND = "python -m benchmarks.targets"
-MODELS = ("dcgan-64", "upsample-convolution-64", "cyclegan-128")
+MODELS = ("dcgan-64", "upsample-convolution-64-narrow", "cyclegan-128")
 CAPABILITIES = ["sm75", "sm86", "sm89", "sm120"]
 _FEW = {
     "cyclegan-128": {
