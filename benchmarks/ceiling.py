@@ -29,7 +29,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.openvino_peer import load
 from edgegan.output_file import write_whole
-from edgegan.runtimes.macs import count_macs
+from edgegan.runtimes.macs import count_macs, example_shapes
 from edgegan.runtimes.ort import OrtRuntime
 
 CONVOLUTIONS = ((128, 3, 64), (256, 3, 32), (512, 3, 16), (1024, 1, 32))
@@ -216,10 +216,12 @@ def _sizes(model: onnx.ModelProto, names: set[str]) -> dict[str, int]:
     present = {value.name for value in [*probe.graph.input, *probe.graph.output]} | set(known)
     probe.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names - present)
     feed: dict[str, NDArray[Any]] = {}
+    examples = example_shapes(model)
     for value in probe.graph.input:
         kind = value.type.tensor_type
-        shape = [dim.dim_value or 1 for dim in kind.shape.dim]
-        feed[value.name] = np.zeros(shape, helper.tensor_dtype_to_np_dtype(kind.elem_type))
+        feed[value.name] = np.zeros(
+            examples[value.name], helper.tensor_dtype_to_np_dtype(kind.elem_type)
+        )
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL

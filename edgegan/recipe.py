@@ -203,12 +203,18 @@ class TensorRtSection(Strict):
 
 
 class Recipe(Strict):
-    """A whole recipe."""
+    """A whole recipe.
+
+    Attributes:
+        size_multiple: of generators that take pictures: height and width may be any multiples of it when
+            the model runs; left out, they are those of the inputs' shapes, and the model is faster.
+    """
 
     schema_: Annotated[Literal["edgegan.recipe/1"], Field(alias="schema")]
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
     generator: GeneratorSection
     license: str = "not stated"
+    size_multiple: Annotated[int, Field(ge=1, le=4096)] | None = None
     calibration: CalibrationSection = CalibrationSection()
     quantization: QuantizationSection = QuantizationSection()
     targets: Annotated[tuple[TargetName, ...], Field(min_length=1)] = ("ort-x86",)
@@ -231,7 +237,8 @@ class Recipe(Strict):
         """
         section = self.quantization
         integers = section.activations == "int8"
-        return variant_of(target, section.weight_bits, section.weight_site, integers)
+        static = self.size_multiple is None
+        return variant_of(target, section.weight_bits, section.weight_site, integers, static)
 
 
 class ResolvedRecipe(Strict):
@@ -285,6 +292,19 @@ def load_recipe(name_or_path: str, overrides: tuple[str, ...] = ()) -> tuple[Rec
 
 def resolve(recipe: Recipe, folder: Path) -> tuple[ResolvedRecipe, Path]:
     """Look up the generator; returns with it the folder of its weights."""
+    resolved, weights = _resolve(recipe, folder)
+    multiple = recipe.size_multiple
+    pictures = [spec.shape for spec in resolved.generator.free_inputs if len(spec.shape) == 3]
+    if multiple is not None and not pictures:
+        raise RecipeError("size_multiple is for generators that take pictures; leave it out.")
+    if multiple is not None and any(side % multiple for shape in pictures for side in shape[1:]):
+        raise RecipeError(
+            f"size_multiple: the inputs' height and width are no multiples of {multiple}."
+        )
+    return resolved, weights
+
+
+def _resolve(recipe: Recipe, folder: Path) -> tuple[ResolvedRecipe, Path]:
     features = recipe.checks.features
     if recipe.generator.zoo is None:
         assert recipe.generator.own is not None

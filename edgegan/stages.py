@@ -23,15 +23,15 @@ from safetensors.numpy import load_file, save_file
 from torch import fx
 
 from edgegan.bundle import GOLDEN_SEED, save_golden
-from edgegan.checks.parity import measure_parity
+from edgegan.checks.parity import measure_parity, worst_of
 from edgegan.checks.quality import measure_quality
 from edgegan.emit.export import export_onnx
 from edgegan.emit.rows import rows_as_pixels
 from edgegan.generators.fixed import fix_inputs
-from edgegan.generators.inputs import draw_inputs
+from edgegan.generators.inputs import draw_inputs, draw_other_sizes
 from edgegan.generators.latents import RANGES, Samples
 from edgegan.generators.load import load_module
-from edgegan.lowering.capture import capture
+from edgegan.lowering.capture import capture, check_any_size
 from edgegan.lowering.graph import EXAMPLE_BATCH
 from edgegan.lowering.lower import Lowered, lower
 from edgegan.metrics.features import find_feature_network
@@ -78,18 +78,23 @@ class Workbench:
     variant: Variant
 
     def inputs(self, count: int, seed: int) -> tuple[torch.Tensor, ...]:
-        return tuple(torch.from_numpy(value) for value in self.feed(count, seed).values())
+        return tensors_of(self.feed(count, seed))
 
     @cached_property
     def captured(self) -> fx.GraphModule:
         spec = self.resolved.generator
         module = load_module(spec.source, spec.arguments, self.folder / spec.weights, self.folder)
-        return capture(fix_inputs(module, spec), self.inputs(EXAMPLE_BATCH, 0))
+        fixed = fix_inputs(module, spec)
+        graph = capture(fixed, self.inputs(EXAMPLE_BATCH, 0))
+        for other in self.other_sizes(EXAMPLE_BATCH, 0):
+            check_any_size(fixed, graph, tensors_of(other))
+        return graph
 
     @cached_property
     def lowered(self) -> Lowered:
         example, probe = self.inputs(EXAMPLE_BATCH, 0), self.inputs(_PROBE_BATCH, 1)
-        return lower(self.captured, self.variant.lowering, example, probe)
+        others = (tensors_of(feed) for feed in self.other_sizes(_PROBE_BATCH, 1))
+        return lower(self.captured, self.variant.lowering, example, probe, *others)
 
     @cached_property
     def placed(self) -> Placed:
@@ -105,9 +110,19 @@ class Workbench:
     def input_names(self) -> list[str]:
         return [spec.name for spec in self.resolved.generator.free_inputs]
 
+    def other_sizes(self, count: int, seed: int) -> list[dict[str, Samples]]:
+        """Seeded inputs of another size, where sizes are free; else nothing."""
+        multiple = self.resolved.recipe.size_multiple
+        specs = self.resolved.generator.free_inputs
+        return [] if multiple is None else [draw_other_sizes(specs, multiple, count, seed)]
+
     def feed(self, count: int, seed: int) -> dict[str, Samples]:
         """Seeded inputs by name; fewer than ``count`` where the user's files hold fewer."""
         return draw_inputs(self.resolved.generator.free_inputs, self.folder, count, seed)
+
+
+def tensors_of(feed: dict[str, Samples]) -> tuple[torch.Tensor, ...]:
+    return tuple(torch.from_numpy(value) for value in feed.values())
 
 
 def capture_float(bench: Workbench, folder: Path) -> None:
@@ -187,13 +202,17 @@ def check_parity(
 ) -> None:
     """``parity.json``: an engine against the exact simulation."""
     seed = bench.resolved.recipe.checks.seed
-    parity = measure_parity(
-        folders["emitted"] / "model.onnx",
-        bench.calibrated(folders["calibrated"] / "parameters.safetensors").graph,
-        bench.feed(samples, seed),
-        runtime,
-        arithmetic_of(target),
-        lambda done: report(done, samples),
+    graph = bench.calibrated(folders["calibrated"] / "parameters.safetensors").graph
+    parity = worst_of(
+        measure_parity(
+            folders["emitted"] / "model.onnx",
+            graph,
+            feed,
+            runtime,
+            arithmetic_of(target),
+            lambda done: report(done, samples),
+        )
+        for feed in (bench.feed(samples, seed), *bench.other_sizes(samples, seed))
     )
     _write_json(
         folder / "parity.json",
@@ -259,6 +278,7 @@ def _write_model(bench: Workbench, graph: fx.GraphModule, path: Path) -> None:
         bench.input_names(),
         bench.resolved.generator.output.name,
         bench.variant.opset,
+        bench.resolved.recipe.size_multiple,
     )
     ir.save(model, path)
     onnx.checker.check_model(str(path), full_check=True)

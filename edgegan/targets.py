@@ -52,6 +52,8 @@ class LoweringProfile:
         channels_last: whether shuffles are written in channels-last order (else as DepthToSpace).
         linear_as_convolution: whether linear layers become 1x1 convolutions.
         rows_as_pixels: whether they are emitted as convolutions of one image with a pixel a sample.
+        static_sizes: whether pictures have the sizes that the graph was captured with; else shuffles and
+            paddings are written so that they fit any.
         kernel_bits: where set, layers whose phases hold more weights than their kernel keep the
             kernel as their weight, if sums of its taps of so many bits fit int8.
     """
@@ -62,6 +64,7 @@ class LoweringProfile:
     channels_last: bool = True
     linear_as_convolution: bool = False
     rows_as_pixels: bool = False
+    static_sizes: bool = True
     kernel_bits: int | None = None
 
 
@@ -164,7 +167,11 @@ def find_target(name: str) -> Target:
 
 
 def variant_of(
-    target: Target, weight_bits: int, site: WeightSite = "phases", activations: bool = True
+    target: Target,
+    weight_bits: int,
+    site: WeightSite = "phases",
+    activations: bool = True,
+    static_sizes: bool = True,
 ) -> Variant:
     """The variant that a recipe's quantization asks for on a target.
 
@@ -192,6 +199,25 @@ def variant_of(
                 "quantization.weight_site: kernel needs weights of 4 or 2 bits: sums of 8-bit taps do "
                 "not fit int8; use phases."
             )
+        if not static_sizes:
+            raise UsageError(
+                "quantization.weight_site: kernel needs fixed sizes; use phases, or leave out "
+                "size_multiple."
+            )
         grid = replace(grid, name=f"{grid.name}-kernel", weight_site=site)
         lowering = replace(lowering, name=f"{lowering.name}-kernel", kernel_bits=weight_bits)
+    if not static_sizes:
+        if target.runtime != "ort":
+            raise UsageError(
+                f"size_multiple is for ONNX Runtime; {target.name} builds engines for fixed sizes: leave "
+                "the target or size_multiple out."
+            )
+        lowering = replace(
+            lowering,
+            name=f"{lowering.name}-any-size",
+            separate_phases=False,
+            pack_images=False,
+            channels_last=False,
+            static_sizes=False,
+        )
     return Variant(grid, lowering, weight_bits, _OPSETS[weight_bits])

@@ -13,7 +13,7 @@ most 1, a rounding that fell the other way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,6 +110,18 @@ def measure_parity(
         report(min(start + _BATCH, count))
     inside = tuple(name for name in names if name in islands)
     return Parity(count, worst, inside, end_to_end, same)
+
+
+def worst_of(parities: Iterable[Parity]) -> Parity:
+    """One verdict on several runs of one model, as on pictures of several sizes."""
+    runs = list(parities)
+    return Parity(
+        samples=sum(run.samples for run in runs),
+        tensors={name: max(run.tensors[name] for run in runs) for name in runs[0].tensors},
+        islands=runs[0].islands,
+        end_to_end_lsb=max(run.end_to_end_lsb for run in runs),
+        tapped_as_shipped=all(run.tapped_as_shipped for run in runs),
+    )
 
 
 def _difference(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor], name: str) -> int:

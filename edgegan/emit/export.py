@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
+import json
 import logging
 import warnings
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ from edgegan.lowering.graph import is_call, is_parameter
 from edgegan.lowering.hoist_activation import SELECTION
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE, NO_AXIS
 from edgegan.quantization.placement_rules import is_zero_pad
+from edgegan.runtimes.macs import EXAMPLE_SHAPES
 
 aten = torch.ops.aten
 
@@ -61,6 +63,7 @@ def export_onnx(
     input_names: list[str],
     output_name: str,
     opset: int,
+    size_multiple: int | None = None,
 ) -> ir.Model:
     """Translate a float or quantized graph.
 
@@ -70,6 +73,7 @@ def export_onnx(
         input_names: of the ONNX model; its batch axis is dynamic.
         output_name: of its first output, the image; further ones are ``output_1``, ``output_2``, ...
         opset: of the model.
+        size_multiple: where set, height and width of its inputs may be any multiples of it.
 
     Returns:
         A model whose nodes are named ``<module path>/<operator>`` and whose quantized activations
@@ -81,11 +85,9 @@ def export_onnx(
     for node in graph.graph.nodes:
         name = node.name if "quantizer" in node.meta else ""
         node.meta["custom"] = {NODE: name, "path": node.meta.get("path", "")}
-    batch = Dim("batch", min=1, max=4096)
+    axes = tuple(_dynamic_axes(value, size_multiple) for value in example)
     with torch.no_grad(), _quiet(), torch.fx.traceback.preserve_node_meta():
-        program = torch.export.export(
-            graph, example, dynamic_shapes=tuple({0: batch} for _ in example)
-        )
+        program = torch.export.export(graph, example, dynamic_shapes=axes)
         _restore_paths(program.graph)
         result = torch.onnx.export(
             program,
@@ -108,7 +110,18 @@ def export_onnx(
         NameTensors(names, input_names, output_name),
         NameNodes(),
     )
-    return sequence(model).model
+    emitted = sequence(model).model
+    if size_multiple is not None:
+        shapes = {n: list(v.shape[1:]) for n, v in zip(input_names, example, strict=True)}
+        emitted.metadata_props[EXAMPLE_SHAPES] = json.dumps(shapes)
+    return emitted
+
+
+def _dynamic_axes(value: torch.Tensor, multiple: int | None) -> dict[int, Any]:
+    axes: dict[int, Any] = {0: Dim("batch", min=1, max=4096)}
+    if multiple is not None and value.ndim == 4:
+        axes |= {axis: multiple * Dim(f"_{name}") for axis, name in ((2, "height"), (3, "width"))}
+    return axes
 
 
 def copy_behind_movement(graph: fx.GraphModule) -> None:

@@ -66,6 +66,29 @@ def data_files(spec: InputSpec, folder: Path) -> list[Path]:
     return [path]
 
 
+def draw_other_sizes(
+    specs: Sequence[InputSpec], multiple: int, count: int, seed: int
+) -> dict[str, Samples]:
+    """As ``draw_inputs``, with pictures higher by ``multiple`` pixels and wider by twice as many.
+
+    Files hold pictures of one size: in their place stand random ones.
+    """
+    other = {}
+    for spec in specs:
+        if is_picture(spec):
+            channels, height, width = spec.shape
+            shape = (channels, height + multiple, width + 2 * multiple)
+            law = spec.law if spec.data is None else "uniform"
+            spec = spec.model_copy(update={"shape": shape, "law": law, "data": None})
+        other[spec.name] = latents.draw(spec, count, seed)
+    return other
+
+
+def is_picture(spec: InputSpec) -> bool:
+    """Whether an input is ``[C, H, W]``."""
+    return len(spec.shape) == 3
+
+
 def _files(spec: InputSpec, folder: Path) -> list[Path] | Samples:
     """Pictures of a folder, or the samples of an array."""
     assert spec.data is not None

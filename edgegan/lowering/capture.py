@@ -73,6 +73,36 @@ def capture(module: nn.Module, example: tuple[torch.Tensor, ...]) -> fx.GraphMod
     ) from first
 
 
+@torch.no_grad()
+def check_any_size(
+    module: nn.Module, graph: fx.GraphModule, inputs: tuple[torch.Tensor, ...]
+) -> None:
+    """Whether a captured graph is right for pictures of another size than it was captured with.
+
+    Raises:
+        ModelError: if not: some layer takes the size for a constant, or cannot work on that size.
+    """
+    sizes = ", ".join("x".join(map(str, value.shape[2:])) for value in inputs if value.ndim == 4)
+    reason = ""
+    try:
+        expected = module(*inputs)
+    except Exception as error:
+        raise ModelError(
+            f"the generator fails on pictures of {sizes}: {_first_line(error)} Raise size_multiple, "
+            "or leave it out."
+        ) from error
+    try:
+        actual = graph(*inputs)
+        same = torch.utils._pytree.tree_map(torch.allclose, actual, expected)
+    except Exception as error:  # whatever an operator raises on a size it was not made for
+        same, reason = False, f": {_first_line(error)}"
+    if not all(torch.utils._pytree.tree_leaves(same)):
+        raise ModelError(
+            f"a layer takes the pictures' size for a constant: captured with one size, the generator is "
+            f"wrong for {sizes}{reason or '.'} Leave size_multiple out."
+        )
+
+
 def _export(module: nn.Module, example: tuple[torch.Tensor, ...], strict: bool) -> fx.GraphModule:
     batch = Dim("batch", min=1, max=_MAX_BATCH)
     shapes: Any = tuple({0: batch} for _ in example)

@@ -35,7 +35,13 @@ MOVEMENT = (
 )
 """Operators whose output values are input values, in another place."""
 
-SELECTION = (*MOVEMENT, aten.max_pool2d.default, aten.embedding.default)
+SELECTION = (
+    *MOVEMENT,
+    aten.max_pool2d.default,
+    aten.embedding.default,
+    aten.reflection_pad2d.default,
+    aten.replication_pad2d.default,
+)
 """Operators whose output values are input values, moved or picked: they stay on their input's grid."""
 
 

@@ -83,7 +83,7 @@ def lower(
     captured: fx.GraphModule,
     profile: LoweringProfile,
     example: tuple[torch.Tensor, ...],
-    probe: tuple[torch.Tensor, ...],
+    *probes: tuple[torch.Tensor, ...],
 ) -> Lowered:
     """Rewrite a copy of ``captured`` for ``profile``.
 
@@ -91,7 +91,8 @@ def lower(
         captured: from ``capture``; left as it is.
         profile: decides between exact forms.
         example: inputs with the example batch.
-        probe: inputs of another batch size, on which equality is checked.
+        probes: inputs of another batch size, and where sizes are free of another size, on which equality
+            is checked.
 
     Raises:
         ModelError: if the rewritten graph differs from the captured one by more than ``TOLERANCE``.
@@ -103,7 +104,7 @@ def lower(
         rewrites += rule(graph, profile)
         check_absent(graph, rule.ensures, rule.name, "is left after")
     annotate_shapes(graph, example)
-    error = relative_error(captured, graph, probe)
+    error = max(relative_error(captured, graph, probe) for probe in probes)
     if not error <= TOLERANCE:
         raise ModelError(
             f"the rewritten graph differs from the generator by {error:.1e} (limit {TOLERANCE:.0e}); "

@@ -13,6 +13,7 @@ order: its integer convolutions are channels-last and its outer transposes cance
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -171,9 +172,9 @@ def _crop(
 ) -> fx.Node:
     """Cut what the phases computed beyond the output's size."""
     for i, (axis, phase) in enumerate(zip((layer.height, layer.width), phases, strict=True)):
-        size = axis.output_size
-        if phase.steps * phase.factor != size:
-            bounds = (node, first_axis + i, phase.crop, phase.crop + size)
+        beyond = phase.steps * phase.factor - phase.crop - axis.output_size
+        if phase.crop or beyond:
+            bounds = (node, first_axis + i, phase.crop, -beyond or sys.maxsize)
             node = insert_call(graph, before, aten.slice.Tensor, bounds, path_of(before))
     return node
 

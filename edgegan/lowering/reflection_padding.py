@@ -37,12 +37,14 @@ _MODES: dict[object, str] = {
 class LowerReflectionPadding:
     name = "lower-reflection-padding"
     requires: frozenset[object] = frozenset()
-    ensures: frozenset[object] = frozenset({*_MODES, aten.pad.default})
+    ensures: frozenset[object] = frozenset()
 
     def __call__(self, graph: fx.GraphModule, profile: LoweringProfile) -> list[Rewrite]:
+        if not profile.static_sizes:
+            return []
         done = []
         for node in list(graph.graph.nodes):
-            if is_call(node, *self.ensures):
+            if is_call(node, *_MODES, aten.pad.default):
                 node.replace_all_uses_with(_lower(graph, node, profile))
                 done.append(Rewrite(self.name, path_of(node), "lookup of rows and columns"))
         tidy(graph)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -10,9 +11,12 @@ import onnxruntime
 
 from edgegan.errors import BundleError
 
+EXAMPLE_SHAPES = "edgegan.example_shapes"
+"""Metadata of models with free sizes: JSON, shape without batch by input."""
+
 
 def count_macs(model: onnx.ModelProto) -> dict[str, tuple[str, int]]:
-    """MACs of one sample.
+    """MACs of one sample; of free sizes, the one that the model was made with.
 
     Convolution: output elements x input channels of a group x kernel taps; transposed convolution:
     input elements x output channels of a group x taps; matrix products: output elements x inner
@@ -26,11 +30,11 @@ def count_macs(model: onnx.ModelProto) -> dict[str, tuple[str, int]]:
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
+    examples = example_shapes(model)
     for value in copy.graph.input:
-        batch = value.type.tensor_type.shape.dim[0]
-        if not batch.HasField("dim_value"):
-            batch.ClearField("dim_param")
-            batch.dim_value = 1
+        for dim, side in zip(value.type.tensor_type.shape.dim, examples[value.name], strict=True):
+            dim.ClearField("dim_param")
+            dim.dim_value = side
     del copy.graph.value_info[:]
     for output in copy.graph.output:
         output.type.tensor_type.ClearField("shape")
@@ -55,6 +59,18 @@ def count_macs(model: onnx.ModelProto) -> dict[str, tuple[str, int]]:
         known = [shapes[name] for name in (node.input[0], node.input[1], node.output[0])]
         counted[node.name] = (node.op_type, _FORMULAS[node.op_type](*known))
     return counted
+
+
+def example_shapes(model: onnx.ModelProto) -> dict[str, list[int]]:
+    """Shapes of one sample of each input; free sizes are those that the model was made with."""
+    noted = {p.key: p.value for p in model.metadata_props}
+    free: dict[str, list[int]] = json.loads(noted.get(EXAMPLE_SHAPES, "{}"))
+    return {
+        value.name: [1, *free[value.name]]
+        if value.name in free
+        else [dim.dim_value or 1 for dim in value.type.tensor_type.shape.dim]
+        for value in model.graph.input
+    }
 
 
 def _constants(model: onnx.ModelProto) -> set[str]:
