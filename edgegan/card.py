@@ -11,8 +11,7 @@ from edgegan.errors import UsageError
 from edgegan.generators.contract import GeneratorSpec, Size, Source
 from edgegan.resources import model_names, resource_folder
 from edgegan.schema import Strict, read_yaml, validate
-
-Count = Annotated[int, Field(ge=1)]
+from edgegan.training.sections import Count, TrainingSection
 
 
 class DataSection(Strict):
@@ -52,17 +51,6 @@ class FeatureSection(Strict):
     value_range: tuple[float, float] = (-1.0, 1.0)
     statistics: str | None = None
     classes: tuple[str, ...] = ()
-
-
-class TrainingSection(Strict):
-    """How `edgegan zoo train` makes the weights."""
-
-    method: Literal["adversarial", "classifier"]
-    epochs: Count
-    batch_size: Count = 64
-    learning_rate: Annotated[float, Field(gt=0)]
-    seed: int = 0
-    checkpoint_steps: Count = 200
 
 
 class Card(Strict):

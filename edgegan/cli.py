@@ -14,7 +14,7 @@ from edgegan.benchmark import SCHEMA as BENCHMARK_SCHEMA
 from edgegan.benchmark import baseline_rows, benchmark
 from edgegan.bundle import Bundle, open_bundle
 from edgegan.cache import StageCache, default_cache_folder
-from edgegan.card import load_card
+from edgegan.card import card_folder, load_card
 from edgegan.checks.check import Verdict, overall
 from edgegan.datasets.catalogue import find_source
 from edgegan.diagnosis.diagnose import diagnose_bundle
@@ -355,6 +355,7 @@ def zoo_train(
     )
     with terminal.training_progress(quiet) as report:
         results = training.train_model(load_card(name), run, report)
+    training.write_card(card_folder(name) / "card.yaml", results, run.output / "card.yaml")
     document = {"schema": "edgegan.training/1", "model": name, "results": results}
     terminal.print_json(document) if json else terminal.print_results(results)
     terminal.verdict_line(Verdict.PASS, f"{name} is in {run.output}", json)

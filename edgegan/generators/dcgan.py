@@ -60,20 +60,28 @@ class Discriminator(nn.Module):
     """Images to one realness logit each; the generator's mirror with LeakyReLU(0.2).
 
     ``forward``: float32 ``[N, image_channels, S, S]`` in [-1, 1] to float32 ``[N]``.
+
+    Args:
+        channels: of all layers but the last.
+        image_channels: of the image.
+        batch_norm: not for a critic whose gradient is penalized sample by sample (WGAN-GP, section 4).
     """
 
-    def __init__(self, channels: Sequence[int] = (64, 128, 256), image_channels: int = 1) -> None:
+    def __init__(
+        self,
+        channels: Sequence[int] = (64, 128, 256),
+        image_channels: int = 1,
+        batch_norm: bool = True,
+    ) -> None:
         super().__init__()
         stages: list[nn.Module] = [
             nn.Conv2d(image_channels, channels[0], 4, 2, 1),
             nn.LeakyReLU(0.2),
         ]
         for narrow, wide in pairwise(channels):
-            stages += [
-                nn.Conv2d(narrow, wide, 4, 2, 1, bias=False),
-                nn.BatchNorm2d(wide),
-                nn.LeakyReLU(0.2),
-            ]
+            stages.append(nn.Conv2d(narrow, wide, 4, 2, 1, bias=not batch_norm))
+            stages += [nn.BatchNorm2d(wide)] if batch_norm else []
+            stages.append(nn.LeakyReLU(0.2))
         stages += [nn.Conv2d(channels[-1], 1, 4, 1, 0)]
         self.main = nn.Sequential(*stages)
         self.apply(_initialize)

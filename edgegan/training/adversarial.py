@@ -1,9 +1,8 @@
-"""Adversarial training of an unconditional generator and its discriminator.
+"""Adversarial training of a generator, class-conditional or not, and its discriminator.
 
-Non-saturating logistic loss (Goodfellow et al. 2014, "Generative Adversarial Nets", section 3) with
-the learning rates of DCGAN (Radford et al. 2016, section 4). The generator that is kept is an
-exponential moving average of the trained one (Yazici et al. 2019, arXiv 1806.04498), its batch-norm
-statistics re-estimated at the end because those of the live generator belong to other weights.
+One task for all losses: Goodfellow et al. 2014; LSGAN; SAGAN's hinge; WGAN-GP (several critic steps a
+generator step, gradient penalty); StyleGAN (R1, lazily as in Karras et al. 2020, appendix B: every so many
+steps and weighted by as much).
 """
 
 from __future__ import annotations
@@ -14,70 +13,109 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional as F
+
+from edgegan.training.average import follow
+from edgegan.training.losses import LOSSES
+from edgegan.training.penalties import gradient_penalty, r1_penalty
+from edgegan.training.sections import AdversarialSection
+
+Draw = Callable[[int], tuple[torch.Tensor, ...]]
+"""Makes a batch of the generator's inputs: the latents and, if there are classes, int64 labels."""
 
 
 class AdversarialTask:
-    """One discriminator step and one generator step a batch.
+    """One discriminator step a batch, and one generator step every ``options.critic_steps`` batches.
 
     Args:
-        generator: latents ``[N, latent_size]`` to images.
-        discriminator: images to logits ``[N]``.
-        latent_size: length of a latent.
-        learning_rate: of both Adam optimizers (beta1 0.5).
-        average_decay: decay of the generator's moving average.
+        generator: inputs of ``draw`` to images.
+        discriminator: images, and labels if the generator takes them, to logits ``[N]``.
+        draw: uses torch's random numbers.
+        conditional: whether the second of the inputs are labels.
+        options: the card's section.
     """
 
     def __init__(
         self,
         generator: nn.Module,
         discriminator: nn.Module,
-        latent_size: int,
-        learning_rate: float = 2e-4,
-        average_decay: float = 0.999,
+        draw: Draw,
+        conditional: bool,
+        options: AdversarialSection,
     ) -> None:
         self.generator = generator.train()
         self.discriminator = discriminator.train()
         self.average = copy.deepcopy(generator).requires_grad_(False)
-        self.latent_size = latent_size
-        self.decay = average_decay
-        self.base_rate = learning_rate
-        betas = (0.5, 0.999)
-        self.g_optimizer = torch.optim.Adam(generator.parameters(), learning_rate, betas)
-        self.d_optimizer = torch.optim.Adam(discriminator.parameters(), learning_rate, betas)
+        self.draw = draw
+        self.conditional = conditional
+        self.options = options
+        self.loss = LOSSES[options.loss]
+        self.steps = 0
+        rates = (options.learning_rate, options.discriminator_rate or options.learning_rate)
+        self.g_optimizer, self.d_optimizer = (
+            torch.optim.Adam(module.parameters(), rate, options.betas)
+            for module, rate in zip((generator, discriminator), rates, strict=True)
+        )
+        self.rates = rates
 
     def step(self, images: torch.Tensor, labels: torch.Tensor, progress: float) -> dict[str, float]:
-        """See ``loop.Task``; the learning rate falls linearly to zero over the second half."""
-        rate = self.base_rate * min(1.0, 2.0 * (1.0 - progress))
-        for optimizer in (self.g_optimizer, self.d_optimizer):
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-        fake = self.generator(torch.randn(len(images), self.latent_size))
+        """See ``loop.Task``; the learning rates fall linearly to zero over the second half."""
+        set_rate(self.g_optimizer, self.rates[0], progress)
+        set_rate(self.d_optimizer, self.rates[1], progress)
+        generating = self.steps % self.options.critic_steps == 0
+        inputs = self.draw(len(images))
+        with torch.set_grad_enabled(generating):
+            fake = self.generator(*inputs)
+        drawn = inputs[1:] if self.conditional else ()
+        losses = self._discriminate(images, (labels,) if self.conditional else (), fake, drawn)
+        if generating:
+            losses["generator"] = self._generate(fake, drawn)
+        self.steps += 1
+        return losses
 
+    def _discriminate(
+        self,
+        images: torch.Tensor,
+        labels: tuple[torch.Tensor, ...],
+        fake: torch.Tensor,
+        drawn: tuple[torch.Tensor, ...],
+    ) -> dict[str, float]:
+        options = self.options
+        real_logits = self.discriminator(images, *labels).float()
+        fake_logits = self.discriminator(fake.detach(), *drawn).float()
+        loss = self.loss.discriminator(real_logits, fake_logits)
+        losses = {"discriminator": float(loss.detach())}
+        if options.gradient_penalty:
+            penalty = gradient_penalty(self._judge(labels), images, fake.float())
+            loss = loss + options.gradient_penalty * penalty
+            losses["penalty"] = float(penalty.detach())
+        if options.r1 and self.steps % options.r1_every == 0:
+            penalty = r1_penalty(self._judge(labels), images)
+            loss = loss + options.r1 / 2 * options.r1_every * penalty
+            losses["penalty"] = float(penalty.detach())
         self.d_optimizer.zero_grad(set_to_none=True)
-        d_loss = (
-            F.softplus(-self.discriminator(images)).mean()
-            + F.softplus(self.discriminator(fake.detach())).mean()
-        )
-        d_loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]
         self.d_optimizer.step()
+        return losses
 
+    def _judge(self, labels: tuple[torch.Tensor, ...]) -> Callable[[torch.Tensor], torch.Tensor]:
+        return lambda images: self.discriminator(images, *labels).float()
+
+    def _generate(self, fake: torch.Tensor, drawn: tuple[torch.Tensor, ...]) -> float:
+        loss = self.loss.generator(self.discriminator(fake, *drawn).float())
         self.g_optimizer.zero_grad(set_to_none=True)
-        g_loss = F.softplus(-self.discriminator(fake)).mean()
-        g_loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]
         self.g_optimizer.step()
-        with torch.no_grad():
-            pairs = zip(self.average.parameters(), self.generator.parameters(), strict=True)
-            for mean, value in pairs:
-                mean.lerp_(value, 1.0 - self.decay)
-        return {"discriminator": float(d_loss.detach()), "generator": float(g_loss.detach())}
+        follow(self.average, self.generator, self.options.average_decay)
+        return float(loss.detach())
 
     def state(self) -> dict[str, Any]:
-        return {name: part.state_dict() for name, part in self._parts().items()}
+        parts = {name: part.state_dict() for name, part in self._parts().items()}
+        return parts | {"steps": self.steps}
 
     def restore(self, state: dict[str, Any]) -> None:
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
+        self.steps = int(state["steps"])
 
     def _parts(self) -> dict[str, Any]:
         return {
@@ -89,24 +127,7 @@ class AdversarialTask:
         }
 
 
-@torch.no_grad()
-def estimate_batch_norm(
-    module: nn.Module, draw: Callable[[], torch.Tensor], batches: int = 200
-) -> None:
-    """Set every batch norm's running statistics to their plain mean over ``batches`` batches.
-
-    Args:
-        module: changed in place; left in eval mode.
-        draw: returns one input batch.
-    """
-    norms = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # cumulative average
-    module.train()
-    for _ in range(batches):
-        module(draw())
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
-    module.eval()
+def set_rate(optimizer: torch.optim.Optimizer, base: float, progress: float) -> None:
+    """The base rate through the first half of a training, then linearly down to zero."""
+    for group in optimizer.param_groups:
+        group["lr"] = base * min(1.0, 2.0 * (1.0 - progress))

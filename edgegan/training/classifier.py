@@ -8,26 +8,24 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from edgegan.training.sections import ClassifierSection
+
 
 class ClassifierTask:
     """Cross-entropy with random shifts and flips; SGD with momentum, cosine learning rate.
 
     Args:
         network: images to logits ``[N, classes]``.
-        learning_rate: at the start.
-        flip: whether mirrored images stay in their class.
-        shift: largest random translation, in pixels.
+        options: the card's section.
     """
 
-    def __init__(
-        self, network: nn.Module, learning_rate: float = 0.1, flip: bool = True, shift: int = 2
-    ) -> None:
+    def __init__(self, network: nn.Module, options: ClassifierSection) -> None:
         self.network = network.train()
-        self.base_rate = learning_rate
-        self.flip = flip
-        self.shift = shift
+        self.base_rate = options.learning_rate
+        self.flip = options.flip
+        self.shift = options.shift
         self.optimizer = torch.optim.SGD(
-            network.parameters(), learning_rate, momentum=0.9, weight_decay=5e-4, nesterov=True
+            network.parameters(), self.base_rate, momentum=0.9, weight_decay=5e-4, nesterov=True
         )
 
     def step(self, images: torch.Tensor, labels: torch.Tensor, progress: float) -> dict[str, float]:
@@ -35,7 +33,7 @@ class ClassifierTask:
         rate = self.base_rate * 0.5 * (1.0 + float(torch.cos(torch.tensor(torch.pi * progress))))
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        logits = self.network(self._augment(images))
+        logits = self.network(self._augment(images)).float()
         loss = F.cross_entropy(logits, labels)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

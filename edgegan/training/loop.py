@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -49,12 +49,14 @@ class Schedule:
         batch_size: images a step; the last, smaller batch of an epoch is dropped.
         seed: seeds data order and all random numbers of the task.
         checkpoint_steps: steps between checkpoints (one is also written after each epoch).
+        precision: ``bfloat16`` runs convolutions and matrix products so, weights staying float32.
     """
 
     epochs: int
     batch_size: int
     seed: int = 0
     checkpoint_steps: int = 200
+    precision: Literal["float32", "bfloat16"] = "float32"
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,15 @@ def train(
     log: Path,
     report: Callable[[Progress], None],
     report_steps: int = 50,
+    last_epoch: int | None = None,
 ) -> None:
-    """Run ``task`` over ``data`` to the end of ``schedule``, resuming from ``checkpoint`` if it exists."""
+    """Run ``task`` over ``data`` to the end of ``schedule``, resuming from ``checkpoint`` if it exists.
+
+    With ``last_epoch`` it stops after so many epochs; called again without, it continues as if it had not.
+    """
     steps_per_epoch = len(data.images) // schedule.batch_size
     total = schedule.epochs * steps_per_epoch
+    end = total if last_epoch is None else min(total, last_epoch * steps_per_epoch)
     torch.manual_seed(schedule.seed)
     step = 0
     saved = load_checkpoint(checkpoint)
@@ -92,27 +99,43 @@ def train(
         state = {"step": step, "task": task.state(), "random": torch.get_rng_state()}
         save_checkpoint(checkpoint, state)
 
-    sums: dict[str, float] = {}
-    counted, since = 0, time.perf_counter()
+    def autocast() -> torch.autocast:
+        # no cache: a step changes the weights that would be cached
+        low = schedule.precision == "bfloat16"
+        return torch.autocast("cpu", torch.bfloat16, enabled=low, cache_enabled=False)
+
+    losses: dict[str, list[float]] = {}
+    counted, since, used = 0, time.perf_counter(), time.process_time()
     log.parent.mkdir(parents=True, exist_ok=True)
-    while step < total:
+    while step < end:
         epoch, position = divmod(step, steps_per_epoch)
         order = np.random.default_rng([schedule.seed, epoch]).permutation(len(data.images))
         for k in range(position, steps_per_epoch):
             index = order[k * schedule.batch_size : (k + 1) * schedule.batch_size]
             images = torch.from_numpy(data.batch(index))
             labels = torch.from_numpy(data.labels[index])
-            for name, value in task.step(images, labels, step / total).items():
-                sums[name] = sums.get(name, 0.0) + value
+            with autocast():
+                found = task.step(images, labels, step / total)
+            for name, value in found.items():
+                losses.setdefault(name, []).append(value)
             step, counted = step + 1, counted + 1
-            if counted == report_steps or step == total:
+            if counted == report_steps or step == end:
                 rate = counted * schedule.batch_size / (time.perf_counter() - since)
-                losses = {name: value / counted for name, value in sums.items()}
-                report(Progress(step, total, epoch, losses, rate))
+                means = {name: sum(values) / len(values) for name, values in losses.items()}
+                report(Progress(step, total, epoch, means, rate))
+                record: dict[str, float] = {"step": step, "epoch": epoch}
+                record["images_per_second"] = round(rate, 1)
+                record["processor_seconds"] = round(time.process_time() - used, 2)
                 with log.open("a") as file:
-                    record = {"step": step, "epoch": epoch, "images_per_second": round(rate, 1)}
-                    file.write(json.dumps(record | losses) + "\n")
-                sums, counted, since = {}, 0, time.perf_counter()
+                    file.write(json.dumps(record | means) + "\n")
+                losses, counted = {}, 0
+                since, used = time.perf_counter(), time.process_time()
             if step % schedule.checkpoint_steps == 0:
                 save()
         save()
+
+
+def processor_hours(log: Path) -> float:
+    """Processor time of a training, all its threads together, over all its runs."""
+    lines = log.read_text().splitlines()
+    return sum(float(json.loads(line)["processor_seconds"]) for line in lines) / 3600

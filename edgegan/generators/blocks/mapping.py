@@ -39,7 +39,7 @@ class Mapping(nn.Module):
         for layer in self.layers:
             style = F.leaky_relu(layer(style), 0.2)
         if self.training:
-            self.average.lerp_(style.detach().mean(0), 1 - AVERAGE_DECAY)
+            self.average.lerp_(style.detach().float().mean(0), 1 - AVERAGE_DECAY)
         elif self.psi != 1.0:
             style = self.average + self.psi * (style - self.average)
         return style
