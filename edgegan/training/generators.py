@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from edgegan.card import Card, NetworkSection
+from edgegan.card import Card, NetworkSection, load_card
 from edgegan.datasets.catalogue import find_source
 from edgegan.errors import ModelError
 from edgegan.generators import latents
@@ -70,11 +70,16 @@ def judges(card: Card) -> tuple[NetworkSection, FeatureNetwork]:
     """The card's discriminator, and the feature network that measures.
 
     Raises:
-        ModelError: if the card names none.
+        ModelError: if the card names none, or the feature network is not trained yet.
     """
     if card.discriminator is None or card.feature_network is None:
         raise ModelError(
             f"card {card.name} needs a discriminator and a feature network to be trained."
+        )
+    if not load_card(card.feature_network).results:
+        raise ModelError(
+            f"{card.name} is measured by {card.feature_network}, which is not trained yet; run `edgegan "
+            f"zoo train {card.feature_network}` first."
         )
     return card.discriminator, load_feature_network(card.feature_network)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from safetensors.torch import save_file
@@ -9,12 +10,15 @@ from torch import nn
 
 
 def save_half(module: nn.Module, path: Path) -> None:
-    """Write a state_dict as fp16 safetensors (integer buffers as they are)."""
+    """Write a state_dict as fp16 safetensors (integer buffers as they are), whole or not at all."""
     state = {
         name: (value.half() if value.is_floating_point() else value).contiguous()
         for name, value in module.state_dict().items()
     }
-    save_file(state, path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    save_file(state, partial)
+    os.replace(partial, path)
 
 
 def round_to_half(module: nn.Module) -> None:

@@ -93,10 +93,8 @@ class TranslationTask:
         loss.backward()  # type: ignore[no-untyped-call]
         self.g_optimizer.step()
         self.discriminators.requires_grad_(True)
-        return fakes, {
-            "generator": float(adversarial.detach()),
-            "cycle": float(cycle.detach()),
-        }
+        parts = {"generator": adversarial, "cycle": cycle, "identity": identity}
+        return fakes, {name: float(part.detach()) for name, part in parts.items()}
 
     def _discriminate(
         self, kinds: tuple[torch.Tensor, torch.Tensor], fakes: list[torch.Tensor]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import torch
 import yaml
 
 from edgegan.card import Card
-from edgegan.errors import ModelError
+from edgegan.checks.check import Check, Limit, judge
+from edgegan.errors import ModelError, UsageError
 from edgegan.latency.environment import environment
 from edgegan.output_file import write_whole
 from edgegan.training.feature_networks import adopt, train_classifier
@@ -19,11 +21,13 @@ from edgegan.training.loop import Progress
 from edgegan.training.run import ZooRun
 from edgegan.training.translators import train_translator
 
+TOLERANCE = 0.1
+"""How much worse than the card's a FID may be that was trained anew: on other threads, processors or
+versions every sum rounds differently, and it is another training."""
+
 
 def train_model(card: Card, run: ZooRun, report: Callable[[Progress], None]) -> dict[str, Any]:
     """Train (or resume) the card's model, write its files, and return its measured results."""
-    run.output.mkdir(parents=True, exist_ok=True)
-    run.work.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(card.training.seed)
     here = environment()
     threads = torch.get_num_threads()
@@ -47,6 +51,26 @@ def _train(card: Card, run: ZooRun, report: Callable[[Progress], None]) -> dict[
         f"card {card.name} fits no way of training: generators are adversarial or translation, feature "
         "networks are classifier or pretrained."
     )
+
+
+def retrain(
+    card: Card, data: Path, report: Callable[[Progress], None]
+) -> tuple[dict[str, Any], Check]:
+    """Train from nothing in a folder that is removed afterwards, and hold the FID against the card's.
+
+    Raises:
+        UsageError: if the card has no FID.
+    """
+    if "fid" not in card.results:
+        raise UsageError(f"the card of {card.name} has no FID; --check needs one to compare with.")
+    with tempfile.TemporaryDirectory(prefix="edgegan-") as folder:
+        run = ZooRun(data, Path(folder) / "model", Path(folder) / "work")
+        results = train_model(card, run, report)
+    fid = results["fid"]
+    limit = Limit(max=round(card.results["fid"]["value"] * (1 + TOLERANCE), 4))
+    detail = f"{fid['samples']} samples, features of {fid['features']}; the card's FID and 10 %"
+    verdict = judge(fid["value"], limit)
+    return results, Check("fid", card.name, fid["value"], limit, verdict, detail)
 
 
 def write_card(card: Path, results: dict[str, Any], output: Path) -> None:

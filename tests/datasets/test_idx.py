@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgegan.datasets.catalogue import DataFile, DataSource, find_source
+from edgegan.datasets.catalogue import DataFile, DataSource, find_source, read_gray_32
 from edgegan.datasets.idx import read_idx
 from edgegan.errors import DataError, UsageError
 
@@ -56,7 +56,7 @@ def test_padding_and_range(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(idx(array))
         files.append(DataFile(name, "", hashlib.sha256(idx(array)).hexdigest()))
     pair = (files[0], files[1])
-    images = DataSource("n", "t", "l", "a", (), pair, pair).load(tmp_path, "train")
+    images = DataSource("n", "t", "l", "a", (), pair, pair, read_gray_32).load(tmp_path, "train")
     assert images.images.shape == (2, 1, 32, 32)
     batch = images.batch(np.array([1]))
     assert (batch[0, 0, 0, 0], batch[0, 0, 16, 16]) == (-1.0, 1.0)
