@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from edgegan.card import card_folder, load_card
+from edgegan.cli import app
 from edgegan.datasets.catalogue import find_source
+from edgegan.errors import UsageError
 from edgegan.generators.load import load_module
 from edgegan.metrics.features import load_feature_network
 from edgegan.resources import model_names
@@ -63,6 +68,28 @@ def test_the_wheel_holds_what_is_openly_licensed() -> None:
     included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
     shipped = {path.partition("/")[2] for path in included if path.startswith("models/")}
     assert shipped == {n for n in TRAINED if load_card(n).data.license in OPEN_LICENSES}
+
+
+def zoo(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["zoo", *arguments])
+
+
+def test_data_is_described_not_downloaded() -> None:
+    published, made = zoo("data", "mnist").stdout, zoo("data", "horse2zebra").stdout
+    assert published.count("sha256") == 4 and "license not stated" in published
+    assert made.count("horse2zebra-128.tar") == 1 and "docs/zoo.md" in made
+
+
+def test_the_list_says_what_is_trained() -> None:
+    models = json.loads(zoo("list", "--json").stdout)["models"]
+    assert [model["name"] for model in models if model["results"]] == TRAINED
+    assert zoo("list").stdout.count("not trained") == len(NAMES) - len(TRAINED)
+
+
+def test_a_check_keeps_nothing(tmp_path: Path) -> None:
+    result = zoo("train", "mnist-mlp", "--data", ".", "--check", "-o", str(tmp_path))
+    assert isinstance(result.exception, UsageError)
+    assert "leave --output and --work out" in str(result.exception)
 
 
 def test_the_discriminator_fits_its_generator() -> None:
