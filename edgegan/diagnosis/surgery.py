@@ -74,15 +74,18 @@ def float_twin(
     steps = [node for node in steps if node.op_type in ("Reshape", "Transpose")]
     if tensor not in {value.name for value in quantized.graph.input}:
         tensor = _output_of_twin(producers[tensor], original)
-    known, present = constants(quantized), constants(original)
+    known = constants(quantized)
     for node in reversed(steps):
         step = onnx.NodeProto()
         step.CopyFrom(node)
         step.name = step.output[0] = f"{node.output[0]}_for_{quantizer.tensor}"
         step.input[0] = tensor
-        original.graph.initializer.extend(
-            known[name] for name in node.input[1:] if name not in present
-        )
+        for index, name in enumerate(node.input[1:], start=1):
+            constant = original.graph.initializer.add()
+            constant.CopyFrom(known[name])
+            constant.name = step.input[index] = (
+                f"{name}_of_{step.name}"  # names differ between models
+            )
         original.graph.node.append(step)
         tensor = step.output[0]
     return tensor

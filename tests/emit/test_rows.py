@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from edgegan.diagnosis.diagnose import diagnose
 from edgegan.emit.export import export_onnx
 from edgegan.emit.rows import rows_as_pixels
 from edgegan.lowering.capture import capture
@@ -125,3 +126,26 @@ def test_float_graphs_compute_the_same(sizes: list[int], relu: bool, batch: int,
     assert not [n for n in graph.graph.nodes if n.target is aten.linear.default]
     x = torch.randn(batch, sizes[0])
     torch.testing.assert_close(graph(x), module(x), rtol=1e-5, atol=1e-6)
+
+
+@requires_exact_cpu
+def test_the_diagnosis_pairs_rows_with_rows(tmp_path: Path) -> None:
+    """Reshaped and transposed tensors are compared element by element with their float twins."""
+    torch.manual_seed(0)
+    module = nn.Sequential(
+        nn.Linear(6, 24), nn.ReLU(), nn.Linear(24, 16), nn.Unflatten(1, (4, 2, 2))
+    )
+    module.extend([nn.ReLU(), nn.Conv2d(4, 2, 1), nn.Tanh()])
+    result = placed(module, 6)
+    emitted(result, 6, tmp_path / "rows.onnx", rows=True)
+    example = (torch.randn(2, 6),)
+    lowered = lower(capture(module.eval(), example), ORT_LOWERING, example, example)
+    ir.save(
+        export_onnx(rows_as_pixels(lowered.graph), example, ["x"], "image", 21),
+        tmp_path / "lowered.onnx",
+    )
+    inputs = {"x": np.random.default_rng(0).normal(size=(9, 6)).astype(np.float32)}
+    paths = tmp_path / "rows.onnx", tmp_path / "lowered.onnx"
+    found = diagnose(*paths, inputs, (-1.0, 1.0), OrtRuntime())
+    assert len(found.tensors) == 4
+    assert min(tensor.sqnr_db for tensor in found.tensors) > 25
