@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import inspect
 import io
 import linecache
@@ -111,7 +112,7 @@ def _export(module: nn.Module, example: tuple[torch.Tensor, ...], strict: bool) 
         shapes = (shapes,)
     with torch.no_grad(), _quiet():
         program = torch.export.export(module, example, dynamic_shapes=shapes, strict=strict)
-        program = program.run_decompositions({})
+        program = program.run_decompositions(_decompositions())
     unlifted = program.module(check_guards=False)
     graph = fx.GraphModule(unlifted, unlifted.graph)
     _own_tensors(graph)
@@ -126,6 +127,32 @@ def _export(module: nn.Module, example: tuple[torch.Tensor, ...], strict: bool) 
     graph.recompile()
     annotate_shapes(graph, example)
     return graph
+
+
+@functools.cache
+def _decompositions() -> dict[Any, Any]:
+    """For what would otherwise stay one operator that no pass understands."""
+    einsum = torch.ops.aten.einsum.default
+    attention = torch.ops.aten.scaled_dot_product_attention.default
+    return {einsum: torch.export.default_decompositions()[einsum], attention: _attention}
+
+
+def _attention(
+    queries: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    mask: torch.Tensor | None = None,
+    dropout: float = 0.0,
+    causal: bool = False,
+    *,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> torch.Tensor:
+    """``softmax(scale · q kᵀ) v`` (Vaswani et al. 2017, equation 1); the scale folds into the queries."""
+    if mask is not None or causal or enable_gqa:
+        return NotImplemented
+    scaled = queries * (scale or queries.shape[-1] ** -0.5)
+    return torch.matmul(torch.softmax(torch.matmul(scaled, keys.transpose(-1, -2)), -1), values)
 
 
 def _own_tensors(graph: fx.GraphModule) -> None:

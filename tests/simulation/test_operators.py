@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from edgegan.emulation.cores import CORES
 from edgegan.emulation.machine import EmulatedRuntime, emulator_missing
@@ -46,6 +48,33 @@ class Tokens(nn.Module):
         return self.last(tokens.transpose(1, 2).view(x.shape))
 
 
+Attention = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+class OneCall(nn.Module):
+    """Attention over pixels, however it is called."""
+
+    def __init__(self, attention: Attention) -> None:
+        super().__init__()
+        self.attention = attention
+        self.layers = nn.ModuleList([nn.Conv2d(16, 16, 1) for _ in range(3)])
+        self.last = nn.Conv2d(16, 16, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = (layer(x).flatten(2).transpose(1, 2) for layer in self.layers)
+        return self.last(x + self.attention(q, k, v).transpose(1, 2).reshape(x.shape))
+
+
+def two_heads(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    split = (t.view(len(t), -1, 2, 8).transpose(1, 2) for t in (q, k, v))
+    return F.scaled_dot_product_attention(*split, scale=0.5).transpose(1, 2).reshape(q.shape)
+
+
+def by_einsum(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    weights = torch.einsum("bic,bjc->bij", q, k).softmax(-1)
+    return torch.einsum("bij,bjc->bic", weights, v)
+
+
 def prelu(*slopes: float) -> nn.PReLU:
     layer = nn.PReLU(16)
     nn.init.uniform_(layer.weight, *slopes)
@@ -71,6 +100,9 @@ CASES = {
     "residual": Case(Residual(), {}),
     "attention": Case(SelfAttention(16, False), {"Softmax": 1}),
     "pooled-attention": Case(SelfAttention(16, True), {"Softmax": 1}),
+    "attention-in-one-call": Case(OneCall(F.scaled_dot_product_attention), {"Softmax": 1}),
+    "two-heads": Case(OneCall(two_heads), {"Softmax": 1}),
+    "einsum": Case(OneCall(by_einsum), {"Softmax": 1}),
     "max-pool": Case(between(nn.ReLU(), nn.MaxPool2d(3, 1, 1)), {}),
     "average-pool": Case(between(nn.ReLU(), nn.AvgPool2d(2)), {}),
     "pixel-shuffle": Case(between(nn.PixelShuffle(2), nn.ReLU(), channels=4), {}),
