@@ -147,7 +147,7 @@ def _attention(
     *,
     scale: float | None = None,
     enable_gqa: bool = False,
-) -> torch.Tensor:
+) -> Any:
     """``softmax(scale · q kᵀ) v`` (Vaswani et al. 2017, equation 1); the scale folds into the queries."""
     if mask is not None or causal or enable_gqa:
         return NotImplemented
