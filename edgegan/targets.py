@@ -54,6 +54,8 @@ class LoweringProfile:
         rows_as_pixels: whether they are emitted as convolutions of one image with a pixel a sample.
         static_sizes: whether pictures have the sizes that the graph was captured with; else shuffles and
             paddings are written so that they fit any.
+        adaptive_norms: whether an instance norm may take scale and shift from the graph; needs static
+            sizes.
         kernel_bits: where set, layers whose phases hold more weights than their kernel keep the
             kernel as their weight, if sums of its taps of so many bits fit int8.
     """
@@ -65,6 +67,7 @@ class LoweringProfile:
     linear_as_convolution: bool = False
     rows_as_pixels: bool = False
     static_sizes: bool = True
+    adaptive_norms: bool = False
     kernel_bits: int | None = None
 
 
@@ -117,7 +120,7 @@ AFFINE_U8_NARROW = replace(
 SYMMETRIC_S8 = Grid("symmetric-s8", signed=True, weight_widths=((8, 8),))
 WEIGHTS_ONLY = Grid("weights-only", signed=True, weight_widths=((8, 8), (4, 4)), activations=False)
 
-ORT_LOWERING = LoweringProfile("ort", rows_as_pixels=True)
+ORT_LOWERING = LoweringProfile("ort", rows_as_pixels=True, adaptive_norms=True)
 TENSORRT_LOWERING = LoweringProfile(
     "tensorrt",
     separate_phases=False,
@@ -219,5 +222,6 @@ def variant_of(
             pack_images=False,
             channels_last=False,
             static_sizes=False,
+            adaptive_norms=False,
         )
     return Variant(grid, lowering, weight_bits, _OPSETS[weight_bits])

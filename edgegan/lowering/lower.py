@@ -9,6 +9,7 @@ import torch
 from torch import fx
 
 from edgegan.errors import ModelError
+from edgegan.lowering.adaptive_instance_norm import FoldAdaptiveInstanceNorm
 from edgegan.lowering.canonicalize import Canonicalize
 from edgegan.lowering.channels_last_products import ChannelsLastProducts
 from edgegan.lowering.expand_prelu import ExpandPRelu
@@ -58,6 +59,7 @@ PASSES: tuple[LoweringPass, ...] = (
     ChannelsLastProducts(),
     HoistActivation(),
     MergeMovement(),
+    FoldAdaptiveInstanceNorm(),
 )
 
 TOLERANCE = 1e-5

@@ -75,9 +75,15 @@ def activations(node: fx.Node) -> list[fx.Node]:
 
 
 def origin(node: fx.Node) -> fx.Node:
-    """The node whose values ``node`` moves. Zero padding moves too: zero is on every grid."""
+    """The node whose values ``node`` moves. Zero padding moves too: zero is on every grid.
+
+    Quantizers count samples along the first axis: where samples lie elsewhere, there is no origin behind.
+    """
     while is_call(node, *SELECTION) or is_zero_pad(node):
-        node = node.args[0]  # type: ignore[assignment]
+        source: fx.Node = node.args[0]  # type: ignore[assignment]
+        if is_call(node, aten.reshape.default) and shape_of(source)[0] == 1 != shape_of(node)[0]:
+            return node
+        node = source
     return node
 
 
