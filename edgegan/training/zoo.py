@@ -27,7 +27,12 @@ versions every sum rounds differently, and it is another training."""
 
 
 def train_model(card: Card, run: ZooRun, report: Callable[[Progress], None]) -> dict[str, Any]:
-    """Train (or resume) the card's model, write its files, and return its measured results."""
+    """Train (or resume) the card's model, write its files, and return its measured results.
+
+    Raises:
+        ModelError: if the work folder holds the training of another card, or one of before a change.
+    """
+    _claim(card, run.work)
     torch.manual_seed(card.training.seed)
     here = environment()
     threads = torch.get_num_threads()
@@ -35,6 +40,20 @@ def train_model(card: Card, run: ZooRun, report: Callable[[Progress], None]) -> 
         "command": f"edgegan zoo train {card.name} --data FOLDER --threads {threads}",
         "machine": f"{here.cpu}, {here.cores} cores, {threads} used",
     }
+
+
+def _claim(card: Card, work: Path) -> None:
+    """Note in the work folder what is trained there; a checkpoint fits no other card."""
+    path = work / "card.json"
+    parts = {"name", "generator", "discriminator", "features", "training"}
+    text = card.model_dump_json(include=parts, exclude_unset=True, indent=2)
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        raise ModelError(
+            f"{work} holds a training of another card than {card.name} is now; delete that folder, or name "
+            "another with --work."
+        )
+    work.mkdir(parents=True, exist_ok=True)
+    write_whole(path, text, "the note of what is trained")
 
 
 def _train(card: Card, run: ZooRun, report: Callable[[Progress], None]) -> dict[str, Any]:

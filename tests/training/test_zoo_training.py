@@ -130,6 +130,9 @@ def test_a_conditional_generator(tmp_path: Path, features: FeatureNetwork) -> No
     assert zoo.train_model(made, run(tmp_path), lambda p: None) == results
     assert weights.read_bytes() == before
     assert not list((tmp_path / "model").glob("*.partial"))
+    changed = generator_card(adversarial={"loss": "hinge", "learning_rate": 2e-3})
+    with pytest.raises(ModelError, match="another card than tiny is now; delete"):
+        zoo.train_model(changed, run(tmp_path), lambda p: None)
 
 
 def test_a_feature_network_comes_first(tmp_path: Path, features: FeatureNetwork,
