@@ -67,7 +67,7 @@ def row(name: str, bits: int, site: str, folder: Path) -> dict[str, Any]:
     timings = measure({key: partial(e.run, one) for key, e in engines.items()}, Effort(seconds=2.0))
     ratio = ratio_estimate(timings["wide"], timings["stored"])
     inputs = bench.resolved.generator.inputs
-    loads = [footprint(path, inputs, 1, 1, MEDIAN_SAMPLES) for path in (stored, wide)]
+    loads = [footprint(path, "ort-x86", inputs, 1, 1, MEDIAN_SAMPLES) for path in (stored, wide)]
     size, original = stored.stat().st_size, (folder / "float.onnx").stat().st_size
     return {
         "model": name,

@@ -148,7 +148,9 @@ def _row(
     speed = measure_speed(models, inputs, runtime, gates.threads, gates.batch, effort)
     processes = {QUANTIZED: processes_for(limits)}
     footprints = {
-        model: footprint(path, inputs, gates.threads, gates.batch, processes.get(model, 1))
+        model: footprint(
+            path, target.name, inputs, gates.threads, gates.batch, processes.get(model, 1)
+        )
         for model, path in models.items()
     }
     subject = Subject(Device(target), inputs, models, speed, footprints[QUANTIZED])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from edgegan.emulation.cores import find_core
 from edgegan.emulation.machine import EmulatedRuntime, emulator_missing
 from edgegan.latency.environment import Environment, environment
+from edgegan.runtimes import openvino
 from edgegan.runtimes.base import Runtime
 from edgegan.runtimes.find import runtime_for
 from edgegan.runtimes.trt_library import FLAVOURS, why_unavailable
@@ -85,7 +86,7 @@ def why_not_native(target: Target, here: Environment) -> str:
     present = set(target.absent_cpu_flags) & set(here.flags)
     if present:
         return f"this processor has {', '.join(sorted(present))}, which {target.name} is without"
-    return ""
+    return openvino.why_unavailable() if target.runtime == "openvino" else ""
 
 
 def _processor() -> str:

@@ -60,8 +60,9 @@ def _target(target: Target, here: Environment) -> Finding:
         cores = ", ".join(str(device.core) for device in devices)
         return Finding(target.name, True, f"emulated on {cores}")
     versions = ", ".join(f"{k} {v}" for k, v in devices[0].runtime().versions().items())
-    inexact = why_inexact(8, here.flags) if target.runtime == "ort" else ""
-    return Finding(target.name, True, f"{versions}; {inexact or 'bit-exact'}")
+    exact = f"within {target.parity_lsb} step" if target.parity_lsb else "bit-exact"
+    inexact = "" if target.processor == "nvidia" else why_inexact(8, here.flags)
+    return Finding(target.name, True, f"{versions}; {inexact or exact}")
 
 
 def as_json(here: Environment, findings: list[Finding]) -> dict[str, Any]:

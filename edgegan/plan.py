@@ -14,19 +14,14 @@ from edgegan.lowering.expand_phases import EXPAND_PHASES, stored_weight
 from edgegan.lowering.graph import is_call, is_parameter, path_of, shape_of
 from edgegan.lowering.hoist_activation import SELECTION
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE
-from edgegan.quantization.placement_rules import JOINS, LAYERS, is_gate
+from edgegan.quantization.placement_rules import ABSORBED, JOINS, LAYERS, is_gate
 from edgegan.stages import Workbench
 from edgegan.targets import Variant
 
 aten = torch.ops.aten
 SCHEMA = "edgegan.plan/1"
 
-_ABSORBED = (
-    aten.relu.default,
-    aten.leaky_relu.default,
-    aten.cat.default,
-    aten.avg_pool2d.default,
-)
+_ON_INTEGERS = (*ABSORBED, aten.cat.default, aten.avg_pool2d.default)
 _NO_COMPUTATION = (FAKE_QUANTIZE, EXPAND_PHASES, aten.constant_pad_nd.default)
 _OVERHEAD = 400
 """Bytes of an ONNX node with its names; small beside the weights."""
@@ -109,7 +104,7 @@ def _islands(graph: fx.GraphModule) -> list[dict[str, str]]:
         if not computes or is_call(node, *_NO_COMPUTATION, *SELECTION):
             continue
         inputs = [arg for arg in node.all_input_nodes if not is_parameter(arg)]
-        known = is_call(node, *LAYERS, *JOINS, *PRODUCTS, *_ABSORBED) or is_gate(node)
+        known = is_call(node, *LAYERS, *JOINS, *PRODUCTS, *_ON_INTEGERS) or is_gate(node)
         integer = known and _has_quantizers(node, inputs)
         if not integer:
             operator = str(node.target).removeprefix("aten.").partition(".")[0]
@@ -125,6 +120,6 @@ def _has_quantizers(node: fx.Node, inputs: list[fx.Node]) -> bool:
             value = value.args[0]  # type: ignore[assignment]
         return is_call(value, FAKE_QUANTIZE)
 
-    if is_call(node, aten.relu.default):
+    if is_call(node, *ABSORBED):
         return is_call(inputs[0], *LAYERS, *JOINS) or on_grid(inputs[0])
     return bool(inputs) and all(on_grid(value) for value in inputs)

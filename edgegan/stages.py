@@ -45,10 +45,11 @@ from edgegan.quantization.observers import Quantiles, observer_of
 from edgegan.quantization.placement import Placed, place
 from edgegan.recipe import ResolvedRecipe
 from edgegan.runtimes.base import Engine, Runtime, first_output
+from edgegan.runtimes.find import executor_of
 from edgegan.runtimes.ort import OrtRuntime
 from edgegan.simulation.engine import SimulatedEngine
 from edgegan.simulation.exact import simulate
-from edgegan.simulation.processors import TENSORRT, arithmetic_of
+from edgegan.simulation.processors import BY_DEFINITION, arithmetic_of
 from edgegan.targets import Target, Variant
 
 Report = Callable[[int, int], None]
@@ -58,6 +59,8 @@ Folders = dict[str, Path]
 """Of the stages that have run, by name."""
 
 GOLDEN_SAMPLES = 16
+
+_TITLES = {"ort": "ONNX Runtime", "openvino": "OpenVINO"}
 
 _CALIBRATION_BATCH = 20
 _PROBE_BATCH = 3
@@ -249,18 +252,19 @@ def check_quality(bench: Workbench, folder: Path, folders: Folders, report: Repo
 def _engine(bench: Workbench, folders: Folders) -> Engine:
     """What computes the variant's images on this machine.
 
-    ONNX Runtime has integer kernels for uint8 activations; signed ones it would run in float, so
-    there the exact simulation stands for the engine.
+    Where no runtime here has integer kernels for the grid, the exact simulation stands for the engine.
     """
-    if not bench.variant.grid.signed:
-        return OrtRuntime().load(folders["emitted"] / "model.onnx")
+    runtime = executor_of(bench.variant.grid)
+    if runtime is not None:
+        return runtime.load(folders["emitted"] / "model.onnx")
     placed = bench.calibrated(folders["calibrated"] / "parameters.safetensors")
     name = bench.resolved.generator.output.name
-    return SimulatedEngine(placed.graph, name, TENSORRT)
+    return SimulatedEngine(placed.graph, name, BY_DEFINITION)
 
 
 def _executed_by(bench: Workbench) -> str:
-    return "exact simulation" if bench.variant.grid.signed else "ONNX Runtime"
+    runtime = executor_of(bench.variant.grid)
+    return "exact simulation" if runtime is None else _TITLES[runtime.name]
 
 
 def _float_engine(folders: Folders) -> Engine:

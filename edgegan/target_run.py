@@ -199,7 +199,7 @@ def _hand_over(results: VariantResults, out: Path) -> None:
         proven_with=environment().packages["onnxruntime"],
         # behind a float operator, another processor's last bits may cascade to the quantization error
         tolerance=error if results.read("emitted")["islands"] else 0.0,
-        peak_bytes=footprint(model, generator.free_inputs, 1, 1).peak_bytes[0],
+        peak_bytes=footprint(model, "ort-x86", generator.free_inputs, 1, 1).peak_bytes[0],
     )
     folder = out / "handoff"
     folder.mkdir()

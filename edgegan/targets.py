@@ -14,6 +14,7 @@ from typing import Literal
 from edgegan.errors import UsageError
 
 WeightSite = Literal["phases", "kernel"]
+Executor = Literal["ort", "openvino"]
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,14 @@ class Grid:
     Attributes:
         name: part of the cache keys and file names.
         signed: whether activations are int8 with zero point 0 (else uint8 with any zero point).
+        unsigned_positives: whether, of a signed grid, those that cannot be negative are uint8, also
+            with zero point 0.
         weight_widths: by the recipe's weight bits, the bits that weights really use. Processors
             without VNNI add pairs of products in 16 bits, which full 8-bit weights overflow.
         activations: whether activations are quantized; else weights alone are, which only saves bytes.
+        absorbs_leaky_relu: whether runtimes apply a LeakyReLU to the sums of the layer in front, before
+            they are quantized; else it works on integers of its own.
+        executor: which runtime for CPUs has integer kernels for it; None where none has.
         weight_site: where weights of rewritten layers are quantized: each phase, or the original
             kernel, from which the runtime builds the phases when it loads the model.
     """
@@ -35,6 +41,9 @@ class Grid:
     weight_widths: tuple[tuple[int, int], ...]
     activations: bool = True
     weight_site: WeightSite = "phases"
+    unsigned_positives: bool = False
+    absorbs_leaky_relu: bool = False
+    executor: Executor | None = "ort"
 
     def width(self, weight_bits: int) -> int:
         """Bits that weights really use."""
@@ -77,11 +86,13 @@ class Target:
 
     Attributes:
         name: as in recipes.
-        runtime: ``ort``, ``tensorrt`` or ``tensorrt-rtx``.
+        runtime: ``ort``, ``openvino``, ``tensorrt`` or ``tensorrt-rtx``.
         processor: ``x86-64``, ``aarch64`` or ``nvidia``: what executes it.
         grid, lowering: what it demands.
         absent_cpu_flags: CPU features that the target's processors lack: a machine that has one of
             them executes other kernels.
+        parity_lsb: steps that an engine may be off the exact simulation where nothing stands in float
+            between them: 0 where the runtime's arithmetic is known to the last bit.
     """
 
     name: str
@@ -90,6 +101,7 @@ class Target:
     grid: Grid
     lowering: LoweringProfile
     absent_cpu_flags: tuple[str, ...] = ()
+    parity_lsb: int = 0
 
 
 @dataclass(frozen=True)
@@ -117,8 +129,24 @@ AFFINE_U8 = Grid("affine-u8", signed=False, weight_widths=((8, 8), (4, 4), (2, 2
 AFFINE_U8_NARROW = replace(
     AFFINE_U8, name="affine-u8-narrow", weight_widths=((8, 7), (4, 4), (2, 2))
 )
-SYMMETRIC_S8 = Grid("symmetric-s8", signed=True, weight_widths=((8, 8),))
-WEIGHTS_ONLY = Grid("weights-only", signed=True, weight_widths=((8, 8), (4, 4)), activations=False)
+SYMMETRIC_S8 = Grid("symmetric-s8", signed=True, weight_widths=((8, 8),), executor=None)
+SYMMETRIC_8 = Grid(
+    "symmetric-8",
+    signed=True,
+    weight_widths=((8, 8),),
+    unsigned_positives=True,
+    absorbs_leaky_relu=True,
+    executor="openvino",
+)
+"""OpenVINO computes with other zero points than 0, too, but around each operator that moves such integers
+it unpacks and packs them, and its attention then runs in float."""
+WEIGHTS_ONLY = Grid(
+    "weights-only",
+    signed=True,
+    weight_widths=((8, 8), (4, 4)),
+    activations=False,
+    executor=None,
+)
 
 ORT_LOWERING = LoweringProfile("ort", rows_as_pixels=True, adaptive_norms=True)
 TENSORRT_LOWERING = LoweringProfile(
@@ -137,6 +165,7 @@ TARGETS: dict[str, Target] = {
             "ort-x86-avx2", "ort", "x86-64", AFFINE_U8_NARROW, ORT_LOWERING, absent_cpu_flags=_VNNI
         ),
         Target("ort-arm64", "ort", "aarch64", AFFINE_U8, ORT_LOWERING),
+        Target("openvino-x86", "openvino", "x86-64", SYMMETRIC_8, ORT_LOWERING, parity_lsb=1),
         Target("tensorrt", "tensorrt", "nvidia", SYMMETRIC_S8, TENSORRT_LOWERING),
         Target("tensorrt-rtx", "tensorrt-rtx", "nvidia", SYMMETRIC_S8, TENSORRT_LOWERING),
     )
@@ -144,7 +173,7 @@ TARGETS: dict[str, Target] = {
 
 
 def why_inexact(weight_width: int, flags: Collection[str]) -> str:
-    """Why ONNX Runtime's integers may differ from the exact ones on a CPU; empty where they are equal.
+    """Why a runtime's integers may differ from the exact ones on a CPU; empty where they are equal.
 
     Without VNNI (and not on ARM), pairs of products are added in 16 bits: full 8-bit weights
     saturate there, narrower ones fit.
@@ -183,7 +212,7 @@ def variant_of(
     """
     grid, lowering = target.grid, target.lowering
     if not activations:
-        if target.runtime == "ort":
+        if target.grid.executor is not None:
             raise UsageError(
                 f"quantization.activations: float is for TensorRT; on {target.name} it would only be slow: "
                 "leave the target out, or quantize activations."

@@ -26,6 +26,7 @@ from edgegan.latency.environment import environment
 from edgegan.progress import Listener
 from edgegan.recipe import ResolvedRecipe
 from edgegan.results import VariantResults
+from edgegan.runtimes.find import executor_of
 from edgegan.runtimes.ort import OrtRuntime
 from edgegan.stage_runner import StageRunner, code, load_code
 from edgegan.targets import Variant
@@ -101,7 +102,13 @@ class VariantRun:
             [runner.keys["calibrated"], variant.opset],
             lambda out: self.stages.emit_quantized(self.bench, out, runner.folders["calibrated"]),
         )
-        engine = [runner.keys["emitted"], environment().key(), code("runtimes", "simulation")]
+        runtime = executor_of(variant.grid)
+        engine = [
+            runner.keys["emitted"],
+            environment().key(),
+            None if runtime is None else runtime.versions(),
+            code("runtimes", "simulation"),
+        ]
         runner.run(
             "golden",
             [engine, recipe.name],

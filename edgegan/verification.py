@@ -83,8 +83,12 @@ def _why_not_exact(entry: TargetEntry) -> str:
         return reason
     if entry.islands:
         return "float operators between its integers differ in their last bits between processors"
-    proven = {device.versions.get("onnxruntime") for device in entry.devices} - {None}
-    running = here.packages.get("onnxruntime")
-    if proven and running not in proven:
-        return f"parity was proven with ONNX Runtime {proven.pop()}, here is {running}"
+    target = find_target(entry.name)
+    native = [device for device in entry.devices if device.name == entry.name]
+    if target.parity_lsb and here.flags not in {device.flags for device in native}:
+        return f"{target.runtime} rounds differently on processors with other instructions"
+    for name, running in runtime_for(target).versions().items():
+        proven = {device.versions.get(name) for device in entry.devices} - {None}
+        if proven and running not in proven:
+            return f"parity was proven with {name} {proven.pop()}, here is {running}"
     return ""

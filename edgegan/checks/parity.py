@@ -9,6 +9,9 @@ Where a float operator stands between the quantizers (an island: instance norm, 
 differ in its last bits. Parity is therefore measured region by region: behind an island the
 simulation goes on with the engine's own integers. An integer region owes 0 steps; an island owes at
 most 1, a rounding that fell the other way.
+
+Where the engine's arithmetic is not known to the last bit, every tensor is a region of its own. Tensors
+that exist within a kernel alone cannot be tapped: what is computed from them shows whether they were right.
 """
 
 from __future__ import annotations
@@ -18,10 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 from torch import fx
 
+from edgegan.checks.taps import tap as tap_tensors
 from edgegan.quantization.placement import quantized_nodes
 from edgegan.runtimes.base import Runtime, Tensors, first_output
 from edgegan.simulation.exact import simulate
@@ -36,8 +39,8 @@ class Parity:
 
     Attributes:
         samples: inputs compared.
-        tensors: worst difference of each quantized tensor from the simulation of its region, in steps
-            of its grid (LSB), in graph order.
+        tensors: worst difference of each quantized tensor that the engine stores from the simulation of
+            its region, in steps of its grid (LSB), in graph order.
         islands: those of ``tensors`` that come from a float operator.
         end_to_end_lsb: worst difference of any tensor from a simulation that saw nothing of the
             engine.
@@ -85,11 +88,12 @@ def measure_parity(
         arithmetic: of the runtime.
         report: called with the number of samples done.
     """
-    tapped, names = _tap(model, quantized_nodes(graph))
+    shipped = runtime.execution_map(model)
+    stored = [name for name in quantized_nodes(graph) if name not in shipped.fused]
+    tapped, taps = tap_tensors(model, stored, shipped.taps_values)
     shipped_engine, tapped_engine = runtime.load(model), runtime.load(tapped)
-    maps = [runtime.execution_map(m).computation() for m in (model, tapped)]
-    same = maps[0] == maps[1]
-    worst = dict.fromkeys(names, 0)
+    same = shipped.computation() == runtime.execution_map(tapped).computation()
+    worst = dict.fromkeys(taps, 0)
     islands: frozenset[str] = frozenset()
     end_to_end = 0
     count = len(next(iter(inputs.values())))
@@ -99,16 +103,17 @@ def measure_parity(
         same = same and np.array_equal(
             first_output(shipped_engine.run(batch)), first_output(outputs)
         )
-        engine = {name: torch.from_numpy(outputs[name].astype(np.float64)) for name in names}
+        engine = {name: torch.from_numpy(tap.integers(outputs)) for name, tap in taps.items()}
         tensors = tuple(torch.from_numpy(v) for v in batch.values())
         regional = simulate(graph, tensors, arithmetic, engine)
         islands = regional.islands
-        whole = simulate(graph, tensors, arithmetic) if islands else regional
-        for name in names:
+        by_itself = not islands and arithmetic.exact
+        whole = regional if by_itself else simulate(graph, tensors, arithmetic)
+        for name in taps:
             worst[name] = max(worst[name], _difference(engine, regional.integers, name))
             end_to_end = max(end_to_end, _difference(engine, whole.integers, name))
         report(min(start + _BATCH, count))
-    inside = tuple(name for name in names if name in islands)
+    inside = tuple(name for name in taps if name in islands)
     return Parity(count, worst, inside, end_to_end, same)
 
 
@@ -126,17 +131,3 @@ def worst_of(parities: Iterable[Parity]) -> Parity:
 
 def _difference(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor], name: str) -> int:
     return int((a[name] - b[name]).abs().max()) if a[name].numel() else 0
-
-
-def _tap(model: Path, names: list[str]) -> tuple[bytes, list[str]]:
-    """The model with its quantized activations as further outputs, and which of ``names`` it has."""
-    proto = onnx.load(model)
-    kinds = {value.name: value.data_type for value in proto.graph.initializer}
-    present = []
-    for node in proto.graph.node:
-        if node.op_type == "QuantizeLinear" and node.output[0] in names:
-            name = node.output[0]
-            present.append(name)
-            kind = kinds[node.input[2]]
-            proto.graph.output.append(onnx.helper.make_tensor_value_info(name, kind, None))
-    return proto.SerializeToString(), present

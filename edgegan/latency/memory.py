@@ -1,6 +1,6 @@
 """Load time and peak memory of one model, in processes of its own.
 
-``python -m edgegan.latency.memory MODEL THREADS INPUTS`` prints one JSON object. A process is needed
+``python -m edgegan.latency.memory MODEL TARGET THREADS INPUTS`` prints one JSON object. A process is needed
 because the peak of a process never falls again, and because what loads a model for the first time is
 what a user waits for.
 """
@@ -43,15 +43,21 @@ class Footprint:
 
 
 def footprint(
-    model: Path, inputs: tuple[InputSpec, ...], threads: int, batch: int, processes: int = 1
+    model: Path,
+    target: str,
+    inputs: tuple[InputSpec, ...],
+    threads: int,
+    batch: int,
+    processes: int = 1,
 ) -> Footprint:
-    """Measure in fresh processes, one after the other.
+    """Measure in fresh processes, one after the other, on the runtime of the target of this name.
 
     Raises:
         BundleError: if the model cannot be loaded or run there.
     """
     zeros = json.dumps({spec.name: ([batch, *spec.shape], spec.dtype) for spec in inputs})
-    command = [sys.executable, "-m", "edgegan.latency.memory", str(model), str(threads), zeros]
+    module = [sys.executable, "-m", "edgegan.latency.memory"]
+    command = [*module, str(model), target, str(threads), zeros]
     measured = [_measure(model, command) for _ in range(processes)]
     return Footprint(
         load_ms=tuple(one["load_ms"] for one in measured),
@@ -79,10 +85,12 @@ def _peak_bytes() -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
-def _main(model: str, threads: str, zeros: str) -> None:
-    from edgegan.runtimes.ort import OrtRuntime
+def _main(model: str, target: str, threads: str, zeros: str) -> None:
+    from edgegan.runtimes.find import runtime_for
+    from edgegan.targets import find_target
 
-    runtime = OrtRuntime()
+    runtime = runtime_for(find_target(target))
+    runtime.versions()  # loads its library
     bare = _peak_bytes()
     start = time.perf_counter()
     engine = runtime.load(Path(model), int(threads))
@@ -94,4 +102,4 @@ def _main(model: str, threads: str, zeros: str) -> None:
 
 
 if __name__ == "__main__":
-    _main(*sys.argv[1:4])
+    _main(*sys.argv[1:5])

@@ -25,6 +25,7 @@ from edgegan.quantization.placement_rules import (
     activations,
     behind_activation,
     is_integer,
+    is_nonnegative,
     is_softmaxed,
     origin,
     saturation_limit,
@@ -107,7 +108,7 @@ class _Placement:
     ) -> None:
         self.graph = graph
         self.activations = grid.activations
-        self.activation_grid = IntegerGrid(8, grid.signed)
+        self.grid = grid
         self.weight_grid = IntegerGrid(grid.width(weight_bits), True, 0 if per_channel else None)
         self.keep_float = keep_float
         self.quantizers: dict[str, Quantizer] = {}
@@ -117,10 +118,13 @@ class _Placement:
     def run(self) -> Placed:
         kept = self._kept_layers()
         layers = [n for n in self.graph.graph.nodes if is_integer(n) and path_of(n) not in kept]
+        behind = {node: behind_activation(node, self.grid.absorbs_leaky_relu) for node in layers}
+        absorbed = {output for node, output in behind.items() if output is not node}
+        layers = [node for node in layers if node not in absorbed]
         roots: dict[fx.Node, None] = {}
         for node in layers if self.activations else []:
             inputs = [origin(value) for value in activations(node)]
-            output = behind_activation(node)
+            output = behind[node]
             roots.update(dict.fromkeys(inputs))
             if not is_softmaxed(node):
                 roots[output] = None
@@ -177,7 +181,7 @@ class _Placement:
             self.quantizers[name] = Quantizer(
                 name,
                 "activation",
-                self.activation_grid,
+                self._grid_of(representative),
                 path_of(representative),
                 limit=saturation_limit(representative),
                 input_index=self.inputs.index(representative) if is_input else None,
@@ -192,13 +196,19 @@ class _Placement:
                 "call_function", FAKE_QUANTIZE, name=f"{name}_quantized"
             )
         root.replace_all_uses_with(node)
-        node.args = (root, scale, zero_point, 8, self.activation_grid.signed, NO_AXIS)
+        grid = self.quantizers[name].grid
+        node.args = (root, scale, zero_point, grid.bits, grid.signed, NO_AXIS)
         node.meta.update(val=root.meta["val"], path=path_of(root), quantizer=name)
+
+    def _grid_of(self, root: fx.Node) -> IntegerGrid:
+        """Of the activation that ``root`` gives."""
+        unsigned = self.grid.unsigned_positives and is_nonnegative(root)
+        return IntegerGrid(8, self.grid.signed and not unsigned)
 
     def _quantize_constant(self, constant: fx.Node) -> None:
         reader = next(iter(constant.users))
         name = self._name(path_of(reader) + "_constant")
-        grid = self.activation_grid
+        grid = IntegerGrid(8, self.grid.signed)
         self.quantizers[name] = Quantizer(
             name, "constant", grid, path_of(reader), str(constant.target)
         )

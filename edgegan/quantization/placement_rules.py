@@ -4,7 +4,9 @@
   additions, multiplications, concatenations and LeakyReLUs of activations, and both inputs and the
   output of every matrix product of activations (but for an output that only a softmax reads).
 * A sigmoid runs on integers where it is a factor (SiLU, gates); as the last operator it stays float.
-* A ReLU that is the only reader of a layer belongs to it: the quantizer stands behind the ReLU.
+* A ReLU that is the only reader of a layer belongs to it: the quantizer stands behind the ReLU. Where
+  the grid says so, a LeakyReLU does, too.
+* Where the grid tells positive values apart, what cannot be negative is unsigned.
 * Constants beside an activation, and tables whose rows are picked, are quantized on a grid of their own
   values, once.
 * Operators that only move values keep their input's grid; the phases of one layer share one. Tensors
@@ -32,6 +34,11 @@ LAYERS = (aten.conv2d.default, aten.linear.default)
 
 JOINS = (aten.add.Tensor, aten.mul.Tensor)
 """Operators on two activations that run on integers."""
+
+ABSORBED = (aten.relu.default, aten.leaky_relu.default)
+"""Activation functions that can belong to the operator in front."""
+
+_NONNEGATIVE = (aten.relu.default, aten.softmax.int, aten.sigmoid.default)
 
 _REDUCTIONS = (
     aten.mean.dim,
@@ -151,10 +158,21 @@ def saturation_limit(node: fx.Node) -> float | None:
     return None
 
 
-def behind_activation(node: fx.Node) -> fx.Node:
+def behind_activation(node: fx.Node, absorbs_leaky_relu: bool) -> fx.Node:
+    """``node``, or the activation function that belongs to it."""
     users = list(node.users)
-    alone = len(users) == 1 and is_call(users[0], aten.relu.default)
-    return users[0] if alone else node
+    if len(users) != 1:
+        return node
+    leaky = absorbs_leaky_relu and is_call(node, *LAYERS, *JOINS)
+    belongs = is_call(users[0], *(ABSORBED if leaky else ABSORBED[:1]))
+    return users[0] if belongs else node
+
+
+def is_nonnegative(node: fx.Node) -> bool:
+    """Whether no value of ``node`` can be below zero."""
+    if is_call(node, aten.cat.default):
+        return all(is_nonnegative(origin(value)) for value in activations(node))
+    return is_call(node, *_NONNEGATIVE)
 
 
 def is_softmaxed(node: fx.Node) -> bool:

@@ -19,9 +19,11 @@ CONVEYS = frozenset(
         "Identity",
         "QuantizeLinear",
         "DequantizeLinear",
+        "Subgraph",
     }
 )
-"""Operators that carry tensors to others. What computes (``QLinearAdd`` or ``Add``) is not here."""
+"""Operators that carry tensors to others. What computes (``QLinearAdd`` or ``Add``) is not here, but for
+OpenVINO's ``Subgraph``: code between kernels, some of it for conversions."""
 
 Tensors = Mapping[str, NDArray[Any]]
 
@@ -53,11 +55,16 @@ class ExecutionMap:
         layers: those with multiplications, in order.
         kernels: every operator of the optimized graph and how often it occurs.
         islands: those that compute in float, and how often; empty where the runtime does not tell.
+        fused: quantized tensors that exist within a kernel alone, so that nothing can read them.
+        taps_values: whether the others are to be read as values: further readers of their integers
+            would get other kernels made.
     """
 
     layers: tuple[LayerExecution, ...]
     kernels: dict[str, int]
     islands: dict[str, int] = field(default_factory=dict)
+    fused: frozenset[str] = frozenset()
+    taps_values: bool = False
 
     @property
     def mac_share(self) -> float:

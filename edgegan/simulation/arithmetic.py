@@ -53,8 +53,9 @@ class Accumulator:
     rectified: bool = False
 
     def values(self) -> torch.Tensor:
-        """float32 values of sums without a bias: MatMulIntegerToFloat."""
-        return self.sums.to(f32) * self.scale
+        """float32 values: without a bias, MatMulIntegerToFloat."""
+        values = self.sums.to(f32) * self.scale
+        return values if self.bias is None else values + self.bias
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,11 @@ class Binary:
     a: Quantized
     b: Quantized
     rectified: bool = False
+
+    def values(self) -> torch.Tensor:
+        """float32 values by the operators' definition: dequantize both, then compute."""
+        a, b = self.a.values(), self.b.values()
+        return a + b if self.kind == "add" else a * b
 
 
 def quantize(
@@ -92,7 +98,7 @@ def requantize(
     if accumulator.bias is None:
         scaled = accumulator.sums.to(f32) * (accumulator.scale / scale)
     else:
-        scaled = (accumulator.sums.to(f32) * accumulator.scale + accumulator.bias) / scale
+        scaled = accumulator.values() / scale
     integers = scaled.round().to(f64) + z
     if accumulator.rectified:
         integers = torch.maximum(integers, z)

@@ -20,7 +20,7 @@ from edgegan.lowering.expand_phases import EXPAND_PHASES
 from edgegan.lowering.graph import is_call, is_parameter
 from edgegan.lowering.hoist_activation import SELECTION
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE, along, integer_range
-from edgegan.quantization.placement_rules import JOINS, LAYERS, is_zero_pad
+from edgegan.quantization.placement_rules import ABSORBED, JOINS, LAYERS, is_zero_pad
 from edgegan.simulation.arithmetic import (
     Accumulator,
     Binary,
@@ -52,7 +52,8 @@ def simulate(
         engine: integers of the engine by quantizer node. Behind a float island the simulation goes
             on with them, so that each integer region is judged by itself: float operators differ
             in their last bits between machines, and one different rounding there would otherwise
-            cascade through everything behind it.
+            cascade through everything behind it. Where the arithmetic is not exact, it goes on with
+            them everywhere: each tensor is judged by itself.
     """
     interpreter = _Simulation(graph, arithmetic, engine or {})
     output = interpreter.run(*inputs)
@@ -95,6 +96,9 @@ class _Simulation(fx.Interpreter):
             return self._quantizer(n, args)
         if is_call(n, *LAYERS) and all(isinstance(a, Quantized) for a in args[:2]):
             return _layer(n, args, self.arithmetic)
+        if is_call(n, aten.leaky_relu.default) and isinstance(args[0], Accumulator | Binary):
+            self.on_integers.add(n)
+            return n.target(args[0].values(), *args[1:])  # type: ignore[operator]
         if is_call(n, *_TABLES) and all(
             isinstance(self.env[a], Quantized) for a in n.all_input_nodes
         ):
@@ -107,11 +111,13 @@ class _Simulation(fx.Interpreter):
             return result
         self.integers[n.name] = result.integers
         source: Any = n.args[0]
-        if not isinstance(args[0], torch.Tensor) or source in self.on_integers:
-            return result
-        self.islands.add(n.name)
+        island = isinstance(args[0], torch.Tensor) and source not in self.on_integers
+        if island:
+            self.islands.add(n.name)
         known = self.engine.get(n.name)
-        return result if known is None else replace(result, integers=known.to(torch.float64))
+        if known is None or (self.arithmetic.exact and not island):
+            return result
+        return replace(result, integers=known.to(torch.float64))
 
 
 def _run(node: fx.Node, args: tuple[Any, ...]) -> Any:
@@ -215,8 +221,11 @@ def _on_one_grid(tensors: Any) -> bool:
 
 
 def _read_by_quantizer(node: fx.Node) -> bool:
-    """Whether the engine fuses this operator: every reader is a quantizer, perhaps behind a ReLU."""
+    """Whether the engine fuses this operator: every reader is a quantizer, perhaps behind a ReLU.
+
+    A LeakyReLU stands there where it belongs to this operator, else it has a quantizer of its own.
+    """
     readers = list(node.users)
-    if len(readers) == 1 and is_call(readers[0], aten.relu.default):
+    if len(readers) == 1 and is_call(readers[0], *ABSORBED):
         readers = list(readers[0].users)
     return all(is_call(reader, FAKE_QUANTIZE) for reader in readers)
