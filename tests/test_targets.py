@@ -17,9 +17,9 @@ def test_targets_of_one_grid_and_lowering_share_a_variant() -> None:
     variants = {name: variant_of(target, 8) for name, target in TARGETS.items()}
     assert variants["ort-x86"] == variants["ort-arm64"]
     assert variants["tensorrt"] == variants["tensorrt-rtx"]
-    assert len(set(variants.values())) == 3
+    assert len(set(variants.values())) == 4
     names = [variant.grid.name for variant in set(variants.values())]
-    assert len(set(names)) == 3  # files in a bundle are named by grid
+    assert len(set(names)) == 4  # files in a bundle are named by grid
 
 
 def test_pairs_of_narrow_products_fit_16_bits() -> None:
@@ -52,7 +52,7 @@ def test_kernels_are_a_grid_of_their_own() -> None:
         variant_of(target, 8, "kernel")
 
 
-@pytest.mark.parametrize("target", ["tensorrt", "tensorrt-rtx"])
+@pytest.mark.parametrize("target", ["tensorrt", "tensorrt-rtx", "openvino-x86"])
 def test_impossible_combinations_fail_before_a_model_loads(tmp_path: Path, target: str) -> None:
     recipe = write_own_generator(tmp_path)
     (tmp_path / "weights.safetensors").unlink()

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from edgegan.errors import BundleError, UnavailableError
@@ -24,7 +25,7 @@ from edgegan.runtimes.macs import count_macs
 
 _MOVES = frozenset(
     {
-        "Concat",
+        "Concatenation",
         "Const",
         "Convert",
         "Gather",
@@ -34,7 +35,6 @@ _MOVES = frozenset(
         "Pooling",
         "Reorder",
         "Reshape",
-        "Slice",
         "Split",
         "StridedSlice",
         "Transpose",
@@ -68,7 +68,7 @@ class OpenVinoEngine:
         self._model = model
         self._where = where
         self._threads = threads
-        self._compile(_one_sample(onnx.load_from_string(model)))
+        self._compile(_one_sample(_parse(model, where)))
 
     def run(self, inputs: Tensors, outputs: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
         shapes: Shapes = {name: np.shape(value) for name, value in inputs.items()}
@@ -95,7 +95,7 @@ class OpenVinoRuntime:
 
     def execution_map(self, model: Path | bytes) -> ExecutionMap:
         data, where = _read(model)
-        source = onnx.load_from_string(data)
+        source = _parse(data, where)
         compiled = compile_model(data, where, 1, _one_sample(source))
         return execution_map_of(source, kernels_of(compiled))
 
@@ -144,13 +144,11 @@ def kernels_of(compiled: Any) -> list[Mapping[str, str]]:
 def execution_map_of(source: onnx.ModelProto, kernels: list[Mapping[str, str]]) -> ExecutionMap:
     """Which kernels run the source's layers, and which of its quantized tensors are never stored."""
     owner = {
-        name.removesuffix("/WithoutBiases"): kernel
-        for kernel in kernels
-        for name in kernel["originalLayersNames"].split(",")
+        name: kernel for kernel in kernels for name in kernel["originalLayersNames"].split(",")
     }
-    layers = []
+    layers, unknown = [], {"layerType": "unknown", "runtimePrecision": "f32"}
     for name, (operator, macs) in count_macs(source).items():
-        kernel = owner.get(name, {"layerType": operator, "runtimePrecision": "f32"})
+        kernel = owner.get(f"{name}/WithoutBiases") or owner.get(name, unknown)
         precision = "int8" if kernel["runtimePrecision"] in _INTEGERS else "float"
         layers.append(LayerExecution(name, operator, kernel["layerType"], precision, macs))
     computing = [kernel for kernel in kernels if kernel["layerType"] not in _MOVES]
@@ -216,6 +214,13 @@ def _read(model: Path | bytes) -> tuple[bytes, str]:
         return model.read_bytes(), str(model)
     except OSError as error:
         raise BundleError(f"{model} cannot be read: {error.strerror}.") from None
+
+
+def _parse(model: bytes, where: str) -> onnx.ModelProto:
+    try:
+        return onnx.load_from_string(model)
+    except DecodeError:
+        raise BundleError(f"{where} is not an ONNX model.") from None
 
 
 def _package() -> Any:
