@@ -17,7 +17,7 @@ from edgegan.quantization.calibrate import Calibration, calibrate
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE
 from edgegan.quantization.observers import Quantiles, observer_of
 from edgegan.quantization.placement import Placed, place
-from edgegan.targets import AFFINE_U8, ORT_LOWERING, SYMMETRIC_S8, Grid
+from edgegan.targets import AFFINE_U8, ORT_LOWERING, SYMMETRIC_8, SYMMETRIC_S8, Grid
 from tests.attention import SelfAttention
 
 aten = torch.ops.aten
@@ -26,8 +26,8 @@ aten = torch.ops.aten
 def placed(module: nn.Module, shape: tuple[int, ...], **options: object) -> Placed:
     example = (torch.randn(2, *shape),)
     graph = lower(capture(module.eval(), example), ORT_LOWERING, example, example).graph
-    arguments = {"weight_bits": 8, "per_channel": True} | options
-    return place(graph, AFFINE_U8, **arguments)  # type: ignore[arg-type]
+    arguments = {"grid": AFFINE_U8, "weight_bits": 8, "per_channel": True} | options
+    return place(graph, **arguments)  # type: ignore[arg-type]
 
 
 def grid_of(node: fx.Node) -> str:
@@ -164,6 +164,24 @@ class Constants(nn.Module):
         z = z * torch.rsqrt((z * z).mean(1, keepdim=True) + 1e-8)
         x = self.project(z).view(-1, 4, 2, 2) * self.table(y)[:, :, None, None]
         return self.last(x + self.noise)
+
+
+def test_positive_values_are_unsigned_and_a_leaky_relu_belongs_to_its_layer() -> None:
+    module = nn.Sequential(
+        nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Conv2d(4, 5, 1), nn.LeakyReLU(0.2), nn.Conv2d(5, 6, 1)
+    )
+    found = {
+        grid.name: {
+            name: quantizer.grid.signed
+            for name, quantizer in placed(module, (3, 4, 4), grid=grid).quantizers.items()
+            if quantizer.kind == "activation"
+        }
+        for grid in (AFFINE_U8, SYMMETRIC_8)
+    }
+    assert found == {
+        "affine-u8": {"input": False, "_1": False, "_2": False, "_3": False, "_4": False},
+        "symmetric-8": {"input": True, "_1": False, "_3": True, "_4": True},
+    }
 
 
 @pytest.mark.parametrize("grid", [AFFINE_U8, SYMMETRIC_S8], ids=lambda grid: grid.name)

@@ -1,0 +1,42 @@
+"""A bundle for ONNX Runtime and OpenVINO: made, verified, and its parity held to what each owes."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from edgegan.bundle import open_bundle
+from edgegan.checks.check import Verdict
+from edgegan.doctor import diagnose
+from edgegan.verification import verify
+from tests.machine import requires_exact_cpu
+from tests.models import write_own_generator
+from tests.test_pipeline import run
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("openvino") is None, reason="openvino is not installed"
+)
+
+
+@requires_exact_cpu
+def test_export_and_verify(tmp_path: Path) -> None:
+    recipe = write_own_generator(tmp_path / "own")
+    result, _ = run(
+        recipe, tmp_path / "bundle", tmp_path / "cache", "targets=[ort-x86, openvino-x86]"
+    )
+    entry = open_bundle(tmp_path / "bundle").manifest.targets[1]
+    assert (entry.model, entry.runtime) == ("model.symmetric-8.onnx", "openvino")
+    assert entry.int8_mac_share == 1.0
+    assert "openvino" in entry.devices[0].versions
+    parity = {c.target: c for c in result.checks if c.name == "parity.max_lsb"}
+    limits = {name: check.limit.max for name, check in parity.items() if check.limit is not None}
+    assert limits == {"ort-x86": 0, "openvino-x86": 1}
+    assert {check.verdict for check in parity.values()} == {Verdict.PASS}
+    assert {check.verdict for check in verify(tmp_path / "bundle")} == {Verdict.PASS}
+
+
+def test_the_doctor_names_it() -> None:
+    finding = next(f for f in diagnose()[1] if f.name == "openvino-x86")
+    assert "openvino" in finding.detail
