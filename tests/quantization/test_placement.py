@@ -179,8 +179,8 @@ def test_positive_values_are_unsigned_and_a_leaky_relu_belongs_to_its_layer() ->
         for grid in (AFFINE_U8, SYMMETRIC_8)
     }
     assert found == {
-        "affine-u8": {"input": False, "_1": False, "_2": False, "_3": False, "_4": False},
-        "symmetric-8": {"input": True, "_1": False, "_3": True, "_4": True},
+        "affine-u8": {"input": False, "1": False, "2": False, "3": False, "4": False},
+        "symmetric-8": {"input": True, "1": False, "3": True, "4": True},
     }
 
 
