@@ -31,6 +31,8 @@ class Grid:
         activations: whether activations are quantized; else weights alone are, which only saves bytes.
         absorbs_leaky_relu: whether runtimes apply a LeakyReLU to the sums of the layer in front, before
             they are quantized; else it works on integers of its own.
+        joins_concatenated: whether all that is concatenated shares one grid; else only the phases of one
+            layer do.
         executor: which runtime for CPUs has integer kernels for it; None where none has.
         weight_site: where weights of rewritten layers are quantized: each phase, or the original
             kernel, from which the runtime builds the phases when it loads the model.
@@ -43,6 +45,7 @@ class Grid:
     weight_site: WeightSite = "phases"
     unsigned_positives: bool = False
     absorbs_leaky_relu: bool = False
+    joins_concatenated: bool = False
     executor: Executor | None = "ort"
 
     def width(self, weight_bits: int) -> int:
@@ -136,10 +139,12 @@ SYMMETRIC_8 = Grid(
     weight_widths=((8, 8),),
     unsigned_positives=True,
     absorbs_leaky_relu=True,
+    joins_concatenated=True,
     executor="openvino",
 )
 """OpenVINO computes with other zero points than 0, too, but around each operator that moves such integers
-it unpacks and packs them, and its attention then runs in float."""
+it unpacks and packs them, and its attention then runs in float. Where a U-Net's concatenations joined two
+scales, its pictures were wrong (2026.4.1)."""
 WEIGHTS_ONLY = Grid(
     "weights-only",
     signed=True,

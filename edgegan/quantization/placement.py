@@ -129,7 +129,8 @@ class _Placement:
             if not is_softmaxed(node):
                 roots[output] = None
             phases_of_one_layer = len({path_of(value) for value in inputs}) == 1
-            if is_call(node, aten.cat.default) and phases_of_one_layer:
+            joined = phases_of_one_layer or self.grid.joins_concatenated
+            if is_call(node, aten.cat.default) and joined:
                 for value in inputs:
                     self._join(value, output)
         self.graph.add_submodule(QUANTIZERS, nn.Module())
@@ -201,8 +202,9 @@ class _Placement:
         node.meta.update(val=root.meta["val"], path=path_of(root), quantizer=name)
 
     def _grid_of(self, root: fx.Node) -> IntegerGrid:
-        """Of the activation that ``root`` gives."""
-        unsigned = self.grid.unsigned_positives and is_nonnegative(root)
+        """Of the activation that ``root`` gives, and of all that are joined to it."""
+        members = [root, *(node for node in self.group if self._representative(node) is root)]
+        unsigned = self.grid.unsigned_positives and all(is_nonnegative(node) for node in members)
         return IntegerGrid(8, self.grid.signed and not unsigned)
 
     def _quantize_constant(self, constant: fx.Node) -> None:

@@ -10,7 +10,8 @@
 * Constants beside an activation, and tables whose rows are picked, are quantized on a grid of their own
   values, once.
 * Operators that only move values keep their input's grid; the phases of one layer share one. Tensors
-  of different layers do not when they are concatenated: a ReLU is absorbed only if its zero point is 0.
+  of different layers do not when they are concatenated (a ReLU is absorbed only if its zero point is 0),
+  unless the grid says so.
 * Everything else is a float island: it reads dequantized values.
 * Where the grid leaves activations in float, only weights are quantized.
 """
