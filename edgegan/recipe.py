@@ -294,7 +294,7 @@ def resolve(recipe: Recipe, folder: Path) -> tuple[ResolvedRecipe, Path]:
     """Look up the generator; returns with it the folder of its weights."""
     resolved, weights = _resolve(recipe, folder)
     multiple = recipe.size_multiple
-    pictures = [spec.shape for spec in resolved.generator.free_inputs if len(spec.shape) == 3]
+    pictures = [spec.shape for spec in resolved.generator.free_inputs if spec.is_picture]
     if multiple is not None and not pictures:
         raise RecipeError("size_multiple is for generators that take pictures; leave it out.")
     if multiple is not None and any(side % multiple for shape in pictures for side in shape[1:]):

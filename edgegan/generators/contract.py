@@ -59,6 +59,11 @@ class InputSpec(Strict):
         return self
 
     @property
+    def is_picture(self) -> bool:
+        """Whether it is ``[C, H, W]``."""
+        return len(self.shape) == 3
+
+    @property
     def dtype(self) -> Literal["float32", "int64"]:
         """Of its tensor in the model."""
         return "int64" if self.law == "classes" else "float32"

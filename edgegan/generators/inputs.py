@@ -75,18 +75,13 @@ def draw_other_sizes(
     """
     other = {}
     for spec in specs:
-        if is_picture(spec):
+        if spec.is_picture:
             channels, height, width = spec.shape
             shape = (channels, height + multiple, width + 2 * multiple)
             law = spec.law if spec.data is None else "uniform"
             spec = spec.model_copy(update={"shape": shape, "law": law, "data": None})
         other[spec.name] = latents.draw(spec, count, seed)
     return other
-
-
-def is_picture(spec: InputSpec) -> bool:
-    """Whether an input is ``[C, H, W]``."""
-    return len(spec.shape) == 3
 
 
 def _files(spec: InputSpec, folder: Path) -> list[Path] | Samples:

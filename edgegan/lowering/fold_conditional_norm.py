@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import fx
 
+from edgegan.lowering.affine import Affine
+from edgegan.lowering.affine_before import taken_before
 from edgegan.lowering.columns import (
     follow,
     input_of,
@@ -23,7 +25,7 @@ from edgegan.lowering.columns import (
     rows_of,
 )
 from edgegan.lowering.graph import insert_call, is_call, path_of, shape_of, tidy
-from edgegan.lowering.layer_scale import NORMS, affine_of, layer_before
+from edgegan.lowering.layer_scale import NORMS, affine_of
 from edgegan.lowering.rewrite import Rewrite
 from edgegan.targets import LoweringProfile
 
@@ -83,7 +85,8 @@ def _is_vector(node: Any) -> bool:
 def _fold(graph: fx.GraphModule, node: fx.Node, found: _Conditional) -> bool:
     scale, shift = affine_of(graph, found.norm)
     source: fx.Node = found.norm.args[0]  # type: ignore[assignment]
-    if layer_before(source, scale.numel())[0] is not None:
+    affine = Affine.of_channels(scale, shift, len(shape_of(source)))
+    if taken_before(graph, source, affine) is not None:
         return False  # it folds there
     gain, bias = follow(graph, found.gain), follow(graph, found.bias)
     if gain is None or bias is None or not _alike(gain.source, bias.source):

@@ -9,10 +9,8 @@ from edgegan.lowering.graph import (
     add_parameter,
     argument,
     is_call,
-    is_parameter,
     path_of,
     read_parameter,
-    shape_of,
 )
 
 aten = torch.ops.aten
@@ -31,27 +29,6 @@ def affine_of(graph: fx.GraphModule, norm: fx.Node) -> tuple[torch.Tensor, torch
     epsilon: float = norm.args[6 if is_call(norm, *NORMS) else 7]  # type: ignore[assignment]
     scale = torch.rsqrt(variance + epsilon) * (1.0 if gamma is None else gamma)
     return scale, (0.0 if beta is None else beta) - mean * scale
-
-
-def layer_before(source: fx.Node, channels: int) -> tuple[fx.Node | None, int]:
-    """The layer whose only reader is the norm, and how many of its outputs share a norm channel.
-
-    Looks through one reshape of a linear layer's output to ``[N, C, ...]``.
-    """
-    if len(source.users) != 1:
-        return None, 1
-    if is_call(source, aten.reshape.default):
-        linear = source.args[0]
-        if is_call(linear, aten.linear.default) and len(linear.users) == 1:  # type: ignore[union-attr]
-            outputs = shape_of(linear)  # type: ignore[arg-type]
-            split = shape_of(source)
-            if len(outputs) == 2 and split[1] == channels and outputs[1] % channels == 0:
-                return linear, outputs[1] // channels  # type: ignore[return-value]
-        return None, 1
-    if is_call(source, *LAYERS) and is_parameter(source.args[1]):
-        is_matrix = is_call(source, aten.linear.default) and len(shape_of(source)) != 2
-        return (None, 1) if is_matrix else (source, 1)
-    return None, 1
 
 
 def scale_layer(

@@ -88,11 +88,10 @@ def _observed_shapes(model: onnx.ModelProto, names: list[str]) -> dict[str, list
     probe.CopyFrom(model)
     for name in names:
         probe.graph.output.append(onnx.ValueInfoProto(name=name))
-    feed = {}
+    feed, shapes = {}, example_shapes(model)
     for value in probe.graph.input:
         kind = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
-        shape = [dim.dim_value or 1 for dim in value.type.tensor_type.shape.dim]
-        feed[value.name] = np.zeros(shape, kind)
+        feed[value.name] = np.zeros(shapes[value.name], kind)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
