@@ -102,6 +102,7 @@ def test_the_wheel_works_from_an_empty_folder(tmp_path: Path) -> None:
     assert tops == {"edgegan", f"edgegan-{edgegan.__version__}.dist-info"}
     assert "edgegan/resources/recipes/fashion-dcgan-w8a8.yaml" in names
     assert "edgegan/resources/models/fashion-dcgan/generator.safetensors" in names
+    assert not [name for name in names if "/mnist" in name.partition("/resources/")[2]]
 
     environment = tmp_path / "venv"
     venv.create(environment, with_pip=True)

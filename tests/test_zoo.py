@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from edgegan.metrics.features import load_feature_network
 from edgegan.resources import model_names
 from edgegan.training.evaluation import evaluate_generator
 
+ROOT = Path(__file__).resolve().parents[1]
 NAMES = model_names()
 TRAINED = [name for name in NAMES if load_card(name).results]
 GENERATORS = [name for name in TRAINED if load_card(name).generator is not None]
@@ -63,11 +65,16 @@ def test_results_are_good_enough(name: str) -> None:
         assert accuracy >= 0.85
 
 
-def test_the_wheel_holds_what_is_openly_licensed() -> None:
-    project = tomllib.loads((Path(__file__).resolve().parents[1] / "pyproject.toml").read_text())
-    included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    shipped = {path.partition("/")[2] for path in included if path.startswith("models/")}
-    assert shipped == {n for n in TRAINED if load_card(n).data.license in OPEN_LICENSES}
+@pytest.mark.parametrize(("kind", "form"), [("models", "*/card.yaml"), ("recipes", "*.yaml")])
+def test_the_wheel_holds_what_is_openly_licensed(kind: str, form: str) -> None:
+    """Models by their data's licence, and the recipes of these models alone."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    patterns = project["tool"]["hatch"]["build"]["targets"]["wheel"]["include"]
+    open_models = tuple(n for n in NAMES if load_card(n).data.license in OPEN_LICENSES)
+    for path in (ROOT / kind).glob(form):
+        name = path.relative_to(ROOT).parts[1]
+        packed = any(fnmatch(f"/{kind}/{name}", pattern) for pattern in patterns)
+        assert packed == name.startswith(open_models), path
 
 
 def zoo(*arguments: str) -> Any:
