@@ -43,7 +43,7 @@ def realism(generated: Features, real: Features, k: int = 3) -> Realism:
 def realism_scores(images: Features, reference: Features, k: int = 3) -> NDArray[np.float64]:
     """Realism of each of ``images`` in the manifold of ``reference``, float64 ``[N]``.
 
-    Infinite for an image that is in the reference itself.
+    Infinite for an image that is the centre of a ball that counts.
 
     Raises:
         DataError: see ``check_sets``.
@@ -56,7 +56,8 @@ def realism_scores(images: Features, reference: Features, k: int = 3) -> NDArray
     count = min(_CANDIDATES, len(centres))
     result = np.empty(len(images))
     for block in distances.blocks():
-        inverse = np.maximum(block.squares, distances.bound) / radii.astype(np.float32)
+        with np.errstate(divide="ignore", invalid="ignore"):  # balls of radius 0 come last
+            inverse = np.maximum(block.squares, distances.bound) / radii.astype(np.float32)
         best = np.argpartition(inverse, count - 1, axis=1)[:, :count]
         exact = distances.exact(np.repeat(block.rows, count), best.reshape(-1)).reshape(-1, count)
         with np.errstate(divide="ignore", invalid="ignore"):

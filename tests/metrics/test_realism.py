@@ -41,6 +41,16 @@ def test_near_repeats_are_measured_in_float64() -> None:
     )
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_collapsed_generator() -> None:
+    """Balls of radius 0 hold nothing but their centre."""
+    real, collapsed = clusters(0, 50), clusters(1, 1).repeat(40, 0)
+    found = realism(collapsed, real)
+    assert not found.recall.any()
+    np.testing.assert_allclose(found.precision, references.realism(collapsed, real, 3), rtol=1e-9)
+    assert np.isinf(realism_scores(collapsed, collapsed)).all()
+
+
 def test_noise_makes_images_less_real() -> None:
     real, same = clusters(0, 300), clusters(1, 300)
     noise = np.random.default_rng(0).normal(size=same.shape).astype(np.float32)
