@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edgegan.metrics.feature_sets import Features
 
-_BLOCK = 1 << 22  # distances
+_BLOCK = 1 << 21  # distances
 _PAIRS = 1 << 21  # numbers of exact differences at a time
 _SPARE = 16  # nearest neighbours that are looked at beyond those that are asked for
 
@@ -60,6 +60,14 @@ class Distances:
             squares = np.matmul(left, self._right.T, out=buffer[: len(left)])
             yield Block(np.arange(start, start + len(left)), squares)
 
+    def half(self) -> Iterator[tuple[slice, slice, NDArray[np.float32]]]:
+        """Rows, columns and squares of the tiles on and above the diagonal, where ``a`` is ``b``."""
+        side = int(_BLOCK**0.5)
+        parts = [slice(i, min(i + side, len(self.a))) for i in range(0, len(self.a), side)]
+        for number, rows in enumerate(parts):
+            for columns in parts[number:]:
+                yield rows, columns, self._left[rows] @ self._right[columns].T
+
     def exact(self, rows: Index, columns: Index) -> NDArray[np.float64]:
         """The squared distances of these pairs, float64 ``[P]``."""
         result = np.empty(len(rows))
@@ -96,18 +104,41 @@ def squared_radii(features: Features, k: int) -> NDArray[np.float64]:
     Exact unless more than 16 others are as near as the ``k``-th within float32's rounding.
     """
     distances = Distances(features, features)
-    result = np.empty(len(features))
-    count = min(k + _SPARE, len(features) - 1)
-    for block in distances.blocks():
-        block.squares[np.arange(len(block.rows)), block.rows] = np.inf
-        nearest = np.argpartition(block.squares, count - 1, axis=1)[:, :count]
-        squares = np.take_along_axis(block.squares, nearest, axis=1)
-        last = np.partition(squares, k - 1, axis=1)[:, k - 1, None]
-        places, ranks = np.nonzero(squares <= last + 2 * distances.bound)
-        exact = np.full(squares.shape, np.inf)
-        exact[places, ranks] = distances.exact(block.rows[places], nearest[places, ranks])
-        result[block.rows] = np.partition(exact, k - 1, axis=1)[:, k - 1]
+    size = len(features)
+    nearest = _Nearest(size, min(k + _SPARE, size - 1))
+    for rows, columns, squares in distances.half():
+        if rows == columns:
+            np.fill_diagonal(squares, np.inf)
+        else:
+            nearest.add(columns, rows, np.ascontiguousarray(squares.T))
+        nearest.add(rows, columns, squares)
+    last = np.partition(nearest.squares, k - 1, axis=1)[:, k - 1, None]
+    rows, ranks = np.nonzero(nearest.squares <= last + 2 * distances.bound)
+    exact = np.full(nearest.squares.shape, np.inf)
+    exact[rows, ranks] = distances.exact(rows, nearest.columns[rows, ranks])
+    result: NDArray[np.float64] = np.partition(exact, k - 1, axis=1)[:, k - 1]
     return result
+
+
+class _Nearest:
+    """The ``count`` smallest values of each row of a matrix that comes in parts."""
+
+    def __init__(self, rows: int, count: int) -> None:
+        self.squares = np.full((rows, count), np.inf, np.float32)
+        self.columns = np.zeros((rows, count), np.int64)
+
+    def add(self, rows: slice, columns: slice, squares: NDArray[np.float32]) -> None:
+        count = self.squares.shape[1]
+        if squares.shape[1] > count:
+            found = np.argpartition(squares, count - 1, axis=1)[:, :count]
+        else:
+            found = np.broadcast_to(np.arange(squares.shape[1]), squares.shape)
+        values = [self.squares[rows], np.take_along_axis(squares, found, axis=1)]
+        both = np.concatenate(values, axis=1)
+        places = np.concatenate([self.columns[rows], found + columns.start], axis=1)
+        kept = np.argpartition(both, count - 1, axis=1)[:, :count]
+        self.squares[rows] = np.take_along_axis(both, kept, axis=1)
+        self.columns[rows] = np.take_along_axis(places, kept, axis=1)
 
 
 def _centred(
