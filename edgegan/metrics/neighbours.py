@@ -113,9 +113,9 @@ def squared_radii(features: Features, k: int) -> NDArray[np.float64]:
             nearest.add(columns, rows, np.ascontiguousarray(squares.T))
         nearest.add(rows, columns, squares)
     last = np.partition(nearest.squares, k - 1, axis=1)[:, k - 1, None]
-    rows, ranks = np.nonzero(nearest.squares <= last + 2 * distances.bound)
+    places, ranks = np.nonzero(nearest.squares <= last + 2 * distances.bound)
     exact = np.full(nearest.squares.shape, np.inf)
-    exact[rows, ranks] = distances.exact(rows, nearest.columns[rows, ranks])
+    exact[places, ranks] = distances.exact(places, nearest.columns[places, ranks])
     result: NDArray[np.float64] = np.partition(exact, k - 1, axis=1)[:, k - 1]
     return result
 
