@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from edgegan import __version__
+from edgegan.cache import digest
 from edgegan.card import FeatureSection, NetworkSection, card_folder, load_card
-from edgegan.errors import DataError, UsageError
+from edgegan.errors import UsageError
 from edgegan.generators.load import load_module
-from edgegan.metrics.inception import DIMENSIONS, FILE, load_inception, weights_path
+from edgegan.metrics import inception, vgg
+from edgegan.metrics.extractor import NO_RESIZE, FeatureDescription
 from edgegan.metrics.statistics import (
     FeatureStatistics,
     MomentAccumulator,
@@ -30,12 +35,32 @@ class FeatureNetwork:
         name: as it stands beside every number that was made with it.
         module: in eval mode; ``features`` maps images to features, ``forward`` to class logits.
         spec: what it expects.
+        resize: how the network itself resizes its input.
     """
 
     name: str
     module: nn.Module
     spec: FeatureSection
     folder: Path
+    resize: str = NO_RESIZE
+
+    @property
+    def description(self) -> FeatureDescription:
+        """What its numbers are recorded with."""
+        spec = self.spec
+        return FeatureDescription(
+            self.name, spec.dimensions, spec.channels, spec.size, spec.value_range, self.resize
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the network: its section, its weights, and this version."""
+        hashed = hashlib.sha256()
+        for name, value in self.module.state_dict().items():
+            hashed.update(name.encode())
+            hashed.update(np.ascontiguousarray(value.numpy()).data)
+        section = self.spec.model_dump(mode="json")
+        return digest([self.name, section, self.resize, hashed.hexdigest(), __version__])
 
     @torch.no_grad()
     def extract(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -44,23 +69,24 @@ class FeatureNetwork:
         Raises:
             DataError: if the images have another shape, or hold NaN.
         """
-        self._check(images)
-        features: torch.Tensor = getattr(self.module, self.spec.network.method)(
-            torch.from_numpy(images)
-        )
-        if features.shape != (len(images), self.spec.dimensions):
-            raise DataError(
-                f"feature network {self.name} gives {tuple(features.shape[1:])}, not vectors of "
-                f"{self.spec.dimensions}; check `dimensions` and `method` of `checks.features`."
-            )
-        return features.numpy()
+        self.description.check_images(images)
+        method = getattr(self.module, self.spec.network.method)
+        features: NDArray[np.float32] = method(torch.from_numpy(images)).numpy()
+        self.description.check_features(features, len(images))
+        return features
 
     @torch.no_grad()
     def classify(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
         """Most likely class of each image, int64 ``[N]``; see ``extract``."""
-        self._check(images)
+        classes: NDArray[np.int64] = self.logits(images).argmax(1)
+        return classes
+
+    @torch.no_grad()
+    def logits(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Class logits, float32 ``[N, classes]``; see ``extract``."""
+        self.description.check_images(images)
         logits: torch.Tensor = self.module(torch.from_numpy(images))
-        return logits.argmax(1).numpy()
+        return logits.numpy()
 
     def reference(self, split: str = "train") -> FeatureStatistics | None:
         """Statistics of the real images of ``split`` (``train`` or ``test``), where there are any."""
@@ -68,22 +94,17 @@ class FeatureNetwork:
             return None
         return load_statistics(self.folder / self.spec.statistics, split)
 
-    def _check(self, images: NDArray[np.float32]) -> None:
-        size = self.spec.size or images.shape[2:]
-        expected = (self.spec.channels, *size)
-        if images.shape[1:] != expected:
-            raise DataError(
-                f"feature network {self.name} takes images of {_shape(expected)}, not "
-                f"{_shape(images.shape[1:])}; name another in `checks.features`."
-            )
-        if not np.isfinite(images).all():
-            raise DataError("generated images hold NaN or infinity; check the generator's weights.")
-
 
 INCEPTION = "inception"
+VGG16 = "vgg16"
 _INCEPTION_SPEC = FeatureSection(
-    network=NetworkSection(source="edgegan.metrics.inception:Inception", weights=FILE),
-    dimensions=DIMENSIONS,
+    network=NetworkSection(source="edgegan.metrics.inception:Inception", weights=inception.FILE),
+    dimensions=inception.DIMENSIONS,
+    channels=3,
+)
+_VGG16_SPEC = FeatureSection(
+    network=NetworkSection(source="edgegan.metrics.vgg:VGG16", weights=vgg.FILE, method="features"),
+    dimensions=vgg.DIMENSIONS,
     channels=3,
 )
 
@@ -104,14 +125,18 @@ def load_feature_network(name: str) -> FeatureNetwork:
 
 
 def find_feature_network(features: str | FeatureSection, folder: Path) -> FeatureNetwork:
-    """``inception``, a zoo network by name, or one's own from ``folder`` (which runs its source)."""
+    """``inception``, ``vgg16``, a zoo network, or one's own from ``folder`` (which runs its source)."""
     if features == INCEPTION:
-        return FeatureNetwork(INCEPTION, load_inception(weights_path()), _INCEPTION_SPEC, folder)
+        standard = inception.load_inception(inception.weights_path())
+        return FeatureNetwork(INCEPTION, standard, _INCEPTION_SPEC, folder, inception.RESIZE)
+    if features == VGG16:
+        module = vgg.load_vgg16(vgg.weights_path())
+        return FeatureNetwork(VGG16, module, _VGG16_SPEC, folder, vgg.RESIZE)
     if isinstance(features, str):
         return load_feature_network(features)
     network = features.network
-    module = load_module(network.source, network.arguments, folder / network.weights, folder)
-    return FeatureNetwork(network.source, module, features, folder)
+    own = load_module(network.source, network.arguments, folder / network.weights, folder)
+    return FeatureNetwork(network.source, own, features, folder)
 
 
 def feature_statistics(
@@ -128,7 +153,3 @@ def split_batches(array: NDArray[np.float32], size: int = 128) -> Iterator[NDArr
     """Cut an array into batches along its first axis."""
     for start in range(0, len(array), size):
         yield array[start : start + size]
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return "x".join(str(side) for side in shape)

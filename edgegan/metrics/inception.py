@@ -24,6 +24,7 @@ URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{F
 BYTES = 95_628_359
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 DIMENSIONS = 2048
+RESIZE = "bilinear to 299x299, in the network, as pytorch-fid does"
 
 
 class Inception(nn.Module):

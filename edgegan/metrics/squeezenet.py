@@ -19,6 +19,8 @@ _MEAN = (104.0, 117.0, 123.0)
 _NAMES = {"conv1x1_1": "squeeze", "conv1x1_2": "expand1x1", "conv3x3_2": "expand3x3"}
 _FIRE = {2: 3, 3: 4, 4: 5, 5: 7, 6: 8, 7: 9, 8: 10, 9: 12}
 """Place of each fire module in torchvision's ``features``."""
+_STAGES = (1, _FIRE[3], _FIRE[5], _FIRE[6], _FIRE[7], _FIRE[8], _FIRE[9])
+"""Places that LPIPS compares; fire3 and fire5 stand where SqueezeNet 1.1 pools, as in its authors' code."""
 
 
 class SqueezeNet(nn.Module):
@@ -47,9 +49,21 @@ class SqueezeNet(nn.Module):
         logits: torch.Tensor = self.network.classifier(self._last_fire(images))
         return logits.flatten(1)
 
+    def stages(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """Activations ``[N, C, H, W]`` that LPIPS compares: of the first layer and six fire modules."""
+        found, x = [], self._input(images)
+        for place, layer in enumerate(self.network.features):
+            x = layer(x)
+            if place in _STAGES:
+                found.append(x)
+        return found
+
     def _last_fire(self, images: torch.Tensor) -> torch.Tensor:
-        result: torch.Tensor = self.network.features((images.flip(1) + 1.0) * 127.5 - self.mean)
+        result: torch.Tensor = self.network.features(self._input(images))
         return result
+
+    def _input(self, images: torch.Tensor) -> torch.Tensor:
+        return (images.flip(1) + 1.0) * 127.5 - self.mean
 
 
 def state_from_arrays(arrays: Mapping[str, NDArray[np.float32]]) -> dict[str, torch.Tensor]:

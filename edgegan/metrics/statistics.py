@@ -65,6 +65,13 @@ class MomentAccumulator:
         return FeatureStatistics(self._mean.copy(), self._scatter / (self.count - 1), self.count)
 
 
+def moments(features: NDArray[np.floating]) -> FeatureStatistics:
+    """Mean and covariance of float ``[N, D]`` features; see ``MomentAccumulator``."""
+    accumulator = MomentAccumulator(features.shape[1])
+    accumulator.add(features)
+    return accumulator.statistics()
+
+
 def save_statistics(path: Path, splits: dict[str, FeatureStatistics]) -> None:
     """Write the statistics of several splits (e.g. ``train`` and ``test``) to a safetensors file."""
     tensors: dict[str, NDArray[np.generic]] = {}

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgegan.errors import DataError
-from edgegan.metrics.fid import frechet_distance
+from edgegan.metrics.fid import frechet_distance, frechet_feature_distance, qfid
 from edgegan.metrics.statistics import FeatureStatistics, MomentAccumulator
+from tests.metrics.references import clusters
 
 
 def statistics(seed: int, count: int, dimensions: int) -> FeatureStatistics:
@@ -44,11 +45,55 @@ def test_a_set_with_itself_is_zero() -> None:
     assert abs(frechet_distance(a, a)) < 1e-9
 
 
-def test_fewer_samples_than_dimensions() -> None:
-    """Singular covariances need no special case."""
-    a, b = statistics(0, 10, 40), statistics(1, 10, 40)
-    assert np.isfinite(frechet_distance(a, b))
-    assert frechet_distance(a, b) == pytest.approx(frechet_distance(b, a), rel=1e-6)
+def nuclear(a: np.ndarray, b: np.ndarray) -> float:  # type: ignore[type-arg]
+    """The distance from the features' own singular values, which no square root makes noisy."""
+    x, y = ((f - f.mean(0)) / np.sqrt(len(f) - 1) for f in (a, b))
+    root = np.linalg.svd(x @ y.T, compute_uv=False).sum()
+    shift = np.square(a.mean(0) - b.mean(0)).sum()
+    return float(shift + np.square(x).sum() + np.square(y).sum() - 2 * root)
+
+
+@pytest.mark.parametrize(("few", "many"), [(10, 10), (10, 35), (30, 400), (41, 41)])
+def test_fewer_samples_than_dimensions(few: int, many: int) -> None:
+    """Covariances without full rank, on one side or on both, in either order."""
+    random = np.random.default_rng(0)
+    a, b = random.normal(size=(few, 40)), random.normal(size=(many, 40)) + 0.1
+    for x, y in ((a, b), (b, a)):
+        assert frechet_feature_distance(x, y) == pytest.approx(nuclear(a, b), rel=1e-9)
+
+
+@pytest.mark.parametrize("count", [50, 400])
+def test_qfid_of_a_model_with_itself_is_zero(count: int) -> None:
+    """Also with fewer images than features, and with features that never vary."""
+    features = 10 * np.random.default_rng(0).normal(size=(count, 128)).astype(np.float32)
+    features[:, 100:] = 0.0
+    assert abs(qfid(features, features)) < 1e-9
+
+
+def test_features_that_never_vary() -> None:
+    random = np.random.default_rng(0)
+    a, b = random.normal(size=(300, 20)), random.normal(size=(300, 20)) + 0.1
+    a[:, 7:] = b[:, 7:] = 3.0
+    expected = frechet_feature_distance(a[:, :7], b[:, :7])
+    assert frechet_feature_distance(a, b) == pytest.approx(expected, rel=1e-9)
+
+
+def test_qfid_is_of_pairs() -> None:
+    features = np.random.default_rng(0).normal(size=(50, 4))
+    with pytest.raises(DataError, match="50 and 49"):
+        qfid(features, features[:49])
+
+
+def test_direction() -> None:
+    """Noise and dropped modes cost distance, more of them more."""
+    real, same = clusters(0, 500), clusters(1, 500)
+    noise = np.random.default_rng(0).normal(size=same.shape)
+    distances = [frechet_feature_distance(same + s * noise, real) for s in (0, 0.5, 1)]
+    assert distances == sorted(distances)
+    modes = [
+        frechet_feature_distance(clusters(1, 500, modes=m), clusters(0, 500)) for m in (5, 3, 1)
+    ]
+    assert modes == sorted(modes)
 
 
 def test_other_dimensions_are_refused() -> None:

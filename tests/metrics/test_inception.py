@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from pytorch_fid import inception as theirs
+from pytorch_fid.fid_score import calculate_fid_given_paths
 from torch import nn
 
 from edgegan.cache import file_digest
 from edgegan.errors import ModelError, UnavailableError
 from edgegan.metrics import inception
-from edgegan.metrics.features import find_feature_network
+from edgegan.metrics.extractor import collect_features
+from edgegan.metrics.features import find_feature_network, split_batches
+from edgegan.metrics.fid import frechet_feature_distance
 
 
 class Exploit:
@@ -55,11 +61,9 @@ def test_code_in_the_file_is_not_run(
         inception.load_inception(path)
 
 
-@pytest.mark.slow
-def test_the_network_is_pytorch_fids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """He-initialized weights in a file; features equal to pytorch-fid's on the same images."""
-    from pytorch_fid import inception as theirs
-
+@pytest.fixture
+def he_initialized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Weights under which features differ, taken for the right ones here and by pytorch-fid."""
     torch.manual_seed(0)
     bare: dict[str, torch.Tensor] = {}
     with (
@@ -74,11 +78,36 @@ def test_the_network_is_pytorch_fids(tmp_path: Path, monkeypatch: pytest.MonkeyP
     torch.save(skeleton.state_dict(), path)
     monkeypatch.setattr(inception, "SHA256", file_digest(path))
     monkeypatch.setenv("EDGEGAN_INCEPTION", str(path))
-    network = find_feature_network("inception", tmp_path)
-    images = np.random.default_rng(0).uniform(-1, 1, (2, 3, 32, 32)).astype(np.float32)
     with mock.patch.object(theirs, "load_state_dict_from_url", lambda *a, **k: torch.load(path)):
-        reference = theirs.InceptionV3([3]).eval()
+        yield path
+
+
+@pytest.mark.slow
+def test_the_network_is_pytorch_fids(he_initialized: Path) -> None:
+    network = find_feature_network("inception", he_initialized.parent)
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 3, 32, 32)).astype(np.float32)
+    reference = theirs.InceptionV3([3]).eval()
     with torch.no_grad():
         expected = reference(torch.from_numpy((images + 1) / 2))[0].flatten(1).numpy()
     np.testing.assert_allclose(network.extract(images), expected, rtol=1e-5, atol=1e-6)
     assert expected.std() > 1e-3
+
+
+@pytest.mark.slow
+def test_the_whole_path_is_pytorch_fids(he_initialized: Path, tmp_path: Path) -> None:
+    """From folders of pictures to one number."""
+    network = find_feature_network("inception", he_initialized.parent)
+    random = np.random.default_rng(0)
+    folders, features = [], []
+    for number in range(2):
+        pixels = random.integers(0, 256 - 60 * number, (12, 32, 32, 3), np.uint8)
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        for index, picture in enumerate(pixels):
+            Image.fromarray(picture).save(folder / f"{index}.png")
+        images = pixels.transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1
+        folders.append(str(folder))
+        features.append(collect_features(network, split_batches(images, 5)))
+    expected = calculate_fid_given_paths(folders, 4, torch.device("cpu"), 2048, num_workers=0)
+    assert frechet_feature_distance(*features) == pytest.approx(float(expected), rel=1e-3)
+    assert expected > 1e-3
