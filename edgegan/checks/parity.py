@@ -1,9 +1,7 @@
 """Parity: the engine computes, bit for bit, what the exact simulation says.
 
-Every quantized tensor is compared. The engine is tapped for that: a copy of the model whose quantized
-tensors are outputs too. A tap could change what the runtime fuses, so the tapped engine must run the
-shipped engine's kernels (only transposes towards the taps may come on top) and give a bit-equal
-image, or the check fails.
+Every quantized tensor is compared. The engine is tapped for that (``tapped_engine.py``); the tapped one
+must compute what the shipped one does, or the check fails.
 
 Where a float operator stands between the quantizers (an island: instance norm, softmax), machines
 differ in its last bits. Parity is therefore measured region by region: behind an island the
@@ -12,6 +10,7 @@ most 1, a rounding that fell the other way.
 
 Where the engine's arithmetic is not known to the last bit, every tensor is a region of its own. Tensors
 that exist within a kernel alone cannot be tapped: what is computed from them shows whether they were right.
+Those that a kernel does not round are not rounded in the simulation.
 """
 
 from __future__ import annotations
@@ -20,13 +19,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import fx
 
-from edgegan.checks.taps import tap as tap_tensors
+from edgegan.checks.tapped_engine import TappedEngine
 from edgegan.quantization.placement import quantized_nodes
-from edgegan.runtimes.base import Runtime, Tensors, first_output
+from edgegan.runtimes.base import Runtime, Tensors
 from edgegan.simulation.exact import simulate
 from edgegan.simulation.processors import ORT_X86, Arithmetic
 
@@ -44,7 +42,7 @@ class Parity:
         islands: those of ``tensors`` that come from a float operator.
         end_to_end_lsb: worst difference of any tensor from a simulation that saw nothing of the
             engine.
-        tapped_as_shipped: whether the tapped engine runs the same kernels and gives the same image.
+        tapped_as_shipped: whether the tapped engine computes what the shipped one does.
     """
 
     samples: int
@@ -88,33 +86,26 @@ def measure_parity(
         arithmetic: of the runtime.
         report: called with the number of samples done.
     """
-    shipped = runtime.execution_map(model)
-    stored = [name for name in quantized_nodes(graph) if name not in shipped.fused]
-    tapped, taps = tap_tensors(model, stored, shipped.taps_values)
-    shipped_engine, tapped_engine = runtime.load(model), runtime.load(tapped)
-    same = shipped.computation() == runtime.execution_map(tapped).computation()
-    worst = dict.fromkeys(taps, 0)
+    tapped = TappedEngine(model, quantized_nodes(graph), runtime)
+    unrounded = tapped.execution.unrounded
+    worst = dict.fromkeys(tapped.names, 0)
     islands: frozenset[str] = frozenset()
     end_to_end = 0
     count = len(next(iter(inputs.values())))
     for start in range(0, count, _BATCH):
         batch = {name: value[start : start + _BATCH] for name, value in inputs.items()}
-        outputs = tapped_engine.run(batch)
-        same = same and np.array_equal(
-            first_output(shipped_engine.run(batch)), first_output(outputs)
-        )
-        engine = {name: torch.from_numpy(tap.integers(outputs)) for name, tap in taps.items()}
+        engine = {name: torch.from_numpy(value) for name, value in tapped.read(batch).items()}
         tensors = tuple(torch.from_numpy(v) for v in batch.values())
-        regional = simulate(graph, tensors, arithmetic, engine)
+        regional = simulate(graph, tensors, arithmetic, engine, unrounded)
         islands = regional.islands
         by_itself = not islands and arithmetic.exact
-        whole = regional if by_itself else simulate(graph, tensors, arithmetic)
-        for name in taps:
+        whole = regional if by_itself else simulate(graph, tensors, arithmetic, None, unrounded)
+        for name in worst:
             worst[name] = max(worst[name], _difference(engine, regional.integers, name))
             end_to_end = max(end_to_end, _difference(engine, whole.integers, name))
         report(min(start + _BATCH, count))
-    inside = tuple(name for name in taps if name in islands)
-    return Parity(count, worst, inside, end_to_end, same)
+    inside = tuple(name for name in worst if name in islands)
+    return Parity(count, worst, inside, end_to_end, tapped.as_shipped)
 
 
 def worst_of(parities: Iterable[Parity]) -> Parity:

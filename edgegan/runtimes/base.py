@@ -56,6 +56,8 @@ class ExecutionMap:
         kernels: every operator of the optimized graph and how often it occurs.
         islands: those that compute in float, and how often; empty where the runtime does not tell.
         fused: quantized tensors that exist within a kernel alone, so that nothing can read them.
+        overwritten: quantized tensors that a kernel overwrites with its result.
+        unrounded: those of ``fused`` that the kernel limits to their range, but does not round.
         taps_values: whether the others are to be read as values: further readers of their integers
             would get other kernels made.
     """
@@ -64,6 +66,8 @@ class ExecutionMap:
     kernels: dict[str, int]
     islands: dict[str, int] = field(default_factory=dict)
     fused: frozenset[str] = frozenset()
+    overwritten: frozenset[str] = frozenset()
+    unrounded: frozenset[str] = frozenset()
     taps_values: bool = False
 
     @property

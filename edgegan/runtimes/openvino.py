@@ -50,6 +50,9 @@ _COPIES = frozenset(
 _OVERWRITE = frozenset({"Convolution", "GroupConvolution"})
 """Kernels that may add their sum to a tensor in its place."""
 
+_BEFORE_SUMS = frozenset({"Conv", "Relu"})
+"""Nodes of a convolution's kernel before its first quantizer that do not count as a step of their own."""
+
 _INTEGERS = frozenset({"u8", "i8"})
 Shapes = dict[str, tuple[int, ...]]
 
@@ -142,7 +145,7 @@ def kernels_of(compiled: Any) -> list[Mapping[str, str]]:
 
 
 def execution_map_of(source: onnx.ModelProto, kernels: list[Mapping[str, str]]) -> ExecutionMap:
-    """Which kernels run the source's layers, and which of its quantized tensors are never stored."""
+    """Which kernels run the source's layers, and what becomes of its quantized tensors."""
     owner = {
         name: kernel for kernel in kernels for name in kernel["originalLayersNames"].split(",")
     }
@@ -153,37 +156,63 @@ def execution_map_of(source: onnx.ModelProto, kernels: list[Mapping[str, str]]) 
         layers.append(LayerExecution(name, operator, kernel["layerType"], precision, macs))
     computing = [kernel for kernel in kernels if kernel["layerType"] not in _MOVES]
     counts = Counter(kernel["layerType"] for kernel in computing)
+    fused = _fused(source.graph, kernels)
     return ExecutionMap(
         tuple(layers),
         dict(sorted(counts.items())),
-        fused=_fused(source.graph, kernels),
+        fused=fused,
+        overwritten=_overwritten(source.graph, kernels) - fused,
+        unrounded=_unrounded(source.graph, kernels),
         taps_values=True,
     )
 
 
 def _fused(graph: onnx.GraphProto, kernels: list[Mapping[str, str]]) -> frozenset[str]:
-    """Quantized tensors that no kernel stores, and those that a convolution overwrites with its sum."""
+    """Quantized tensors that no kernel stores."""
     stored = {
         kernel["originalLayersNames"].rpartition(",")[2]
         for kernel in kernels
         if kernel["outputPrecisions"] in _INTEGERS
     }
+    return frozenset(
+        node.output[0]
+        for node in graph.node
+        if node.op_type == "QuantizeLinear" and node.name not in stored
+    )
+
+
+def _overwritten(graph: onnx.GraphProto, kernels: list[Mapping[str, str]]) -> frozenset[str]:
+    """Quantized tensors that a convolution overwrites with its sum."""
     within = {
         name
         for kernel in kernels
         if kernel["layerType"] in _OVERWRITE
         for name in kernel["originalLayersNames"].split(",")
     }
-    overwritten = _moved_to(
-        graph,
-        (x for n in graph.node if n.op_type == "Add" and n.name in within for x in n.input),
-    )
+    added = (x for n in graph.node if n.op_type == "Add" and n.name in within for x in n.input)
+    moved = _moved_to(graph, added)
     return frozenset(
         node.output[0]
         for node in graph.node
-        if node.op_type == "QuantizeLinear"
-        and (node.name not in stored or node.output[0] in overwritten)
+        if node.op_type == "QuantizeLinear" and node.output[0] in moved
     )
+
+
+def _unrounded(graph: onnx.GraphProto, kernels: list[Mapping[str, str]]) -> frozenset[str]:
+    """Quantized sums of a convolution that it adds to a tensor in its place.
+
+    It rounds only what it stores then, unless an activation that is not a ReLU comes before the addition.
+    """
+    nodes = {node.name: node for node in graph.node}
+    found = set()
+    for kernel in kernels:
+        names = kernel["originalLayersNames"].split(",")
+        steps = [nodes[name] for name in names if name in nodes]
+        kinds = [node.op_type for node in steps if node.op_type not in _BEFORE_SUMS]
+        if kernel["layerType"] in _OVERWRITE and kinds[:2] == ["QuantizeLinear", "Add"]:
+            first = next(node for node in steps if node.op_type == "QuantizeLinear")
+            found.add(first.output[0])
+    return frozenset(found)
 
 
 def _moved_to(graph: onnx.GraphProto, tensors: Iterable[str]) -> set[str]:

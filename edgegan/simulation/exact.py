@@ -7,7 +7,7 @@ compute in float32, quantize again at the next quantizer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,6 +44,7 @@ def simulate(
     inputs: tuple[torch.Tensor, ...],
     arithmetic: Arithmetic = ORT_X86,
     engine: Mapping[str, torch.Tensor] | None = None,
+    unrounded: Collection[str] = (),
 ) -> Simulated:
     """Run ``graph`` on float32 ``inputs``.
 
@@ -54,8 +55,9 @@ def simulate(
             in their last bits between machines, and one different rounding there would otherwise
             cascade through everything behind it. Where the arithmetic is not exact, it goes on with
             them everywhere: each tensor is judged by itself.
+        unrounded: quantizer nodes that limit values to their range, but do not round them.
     """
-    interpreter = _Simulation(graph, arithmetic, engine or {})
+    interpreter = _Simulation(graph, arithmetic, engine or {}, unrounded)
     output = interpreter.run(*inputs)
     return Simulated(output, interpreter.integers, frozenset(interpreter.islands))
 
@@ -77,11 +79,16 @@ class Simulated:
 
 class _Simulation(fx.Interpreter):
     def __init__(
-        self, graph: fx.GraphModule, arithmetic: Arithmetic, engine: Mapping[str, torch.Tensor]
+        self,
+        graph: fx.GraphModule,
+        arithmetic: Arithmetic,
+        engine: Mapping[str, torch.Tensor],
+        unrounded: Collection[str],
     ) -> None:
         super().__init__(graph)
         self.arithmetic = arithmetic
         self.engine = engine
+        self.unrounded = unrounded
         self.integers: dict[str, torch.Tensor] = {}
         self.islands: set[str] = set()
         self.on_integers = {n for n in graph.graph.nodes if n.op == "placeholder"}
@@ -106,6 +113,8 @@ class _Simulation(fx.Interpreter):
         return _run(n, args)
 
     def _quantizer(self, n: fx.Node, args: tuple[Any, ...]) -> Quantized:
+        if n.name in self.unrounded:
+            return _limit(*args)
         result = _quantize(self.arithmetic, *args)
         if is_parameter(n.args[0]):
             return result
@@ -199,6 +208,22 @@ def _quantize(
         return compute(x, scale, zero_point, low, high)
     s, z = along(scale, x.ndim, axis), along(zero_point, x.ndim, axis)
     return quantize(x, s, z, low, high)
+
+
+def _limit(
+    sums: Accumulator,
+    scale: torch.Tensor,
+    zero_point: torch.Tensor,
+    bits: int,
+    signed: bool,
+    axis: int,
+) -> Quantized:
+    """``clamp(x / s + z)``: the quantizer without its rounding."""
+    low, high = integer_range(bits, signed)
+    values = sums.values().relu() if sums.rectified else sums.values()
+    zero_point = zero_point.round().to(torch.float64)
+    steps = (values / scale).to(torch.float64) + zero_point
+    return Quantized(steps.clamp(low, high), scale, zero_point)
 
 
 def _values(value: Any) -> Any:

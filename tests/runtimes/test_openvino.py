@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 from torch import nn
 
 from edgegan.devices import why_not_native
@@ -90,9 +91,41 @@ def test_kernels_of_fused_nodes() -> None:
     assert [(x.layer, x.kernel, x.precision, x.macs) for x in execution.layers] == [
         ("layer/Conv", "Convolution", "int8", 64)
     ]
-    assert execution.fused == set()
+    assert execution.fused == execution.overwritten == execution.unrounded == set()
     joint = [alone[0], kernel("Convolution", "i8", "layer/Conv", "d/Q", "sum/Add", "g/Q")]
-    assert execution_map_of(source, joint).fused == {"a", "d"}
+    execution = execution_map_of(source, joint)
+    assert execution.fused == execution.unrounded == {"d"}
+    assert execution.overwritten == {"a"}
+
+
+class Blocks(nn.Module):
+    """Residual blocks one behind the other; every second one with an activation in front of its sum."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(16, 32, 1), nn.Conv2d(32, 8, 1)
+        self.inner = nn.ModuleList([nn.Conv2d(32, 32, 3, 1, 1) for _ in range(4)])
+        self.outer = nn.ModuleList([nn.Conv2d(32, 32, 3, 1, 1) for _ in range(4)])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.first(x)
+        for index, (inner, outer) in enumerate(zip(self.inner, self.outer, strict=True)):
+            y = outer(inner(x).relu())
+            x = x + (nn.functional.leaky_relu(y, 0.2) if index % 2 else y)
+        return self.last(x)
+
+
+@requires_openvino
+@requires_exact_cpu
+def test_sums_in_place_are_read_and_followed() -> None:
+    model = emitted(Blocks(), (16, 12, 12), grid=SYMMETRIC_8)
+    execution = OpenVinoRuntime().execution_map(model.onnx)
+    assert execution.unrounded == {"outer_0_quantized", "outer_2_quantized"}
+    assert len(execution.overwritten) == 4
+    parity = model.parity(OpenVinoRuntime(), OPENVINO)
+    assert execution.overwritten <= set(parity.tensors)
+    assert parity.max_lsb <= 1
+    assert parity.tapped_as_shipped
 
 
 @requires_openvino
