@@ -1,8 +1,4 @@
-"""OpenVINO on the CPU and NNCF, as their documentation recommends for latency; the extra ``peers``.
-
-Batch sizes are fixed before a model is compiled, which OpenVINO recommends. Its threads are not pinned
-to cores: no other engine's are, and a pinned thread loses more than they do where a core is shared.
-"""
+"""NNCF's quantization, and OpenVINO on the CPU, compiled as edgegan does; the extra ``peers``."""
 
 from __future__ import annotations
 
@@ -19,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgegan.errors import UnavailableError
+from edgegan.runtimes.openvino import Shapes, compile_model
 
 Feed = Mapping[str, NDArray[Any]]
 
@@ -58,19 +55,8 @@ def load(model: Path, feed: Feed, threads: int, *, float32: bool) -> Callable[[]
         float32: compute floats in float32; else in OpenVINO's own choice, which is bfloat16 where the
             processor has it.
     """
-    openvino = _package("openvino")
-    core = openvino.Core()
-    graph = core.read_model(model)
-    graph.reshape({name: openvino.PartialShape(list(np.shape(v))) for name, v in feed.items()})
-    settings: dict[str, Any] = {
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_NUM_THREADS": threads,
-        "NUM_STREAMS": 1,
-        "ENABLE_CPU_PINNING": False,
-    }
-    if float32:
-        settings["INFERENCE_PRECISION_HINT"] = "f32"
-    request = core.compile_model(graph, "CPU", settings).create_infer_request()
+    shapes: Shapes = {name: np.shape(value) for name, value in feed.items()}
+    request = compile_model(model, str(model), threads, shapes, float32).create_infer_request()
     return partial(request.infer, dict(feed), share_inputs=True, share_outputs=True)
 
 

@@ -17,6 +17,7 @@ from edgegan.errors import EdgeganError, UsageError
 from edgegan.output_file import write_whole
 from edgegan.runtimes.ort import OrtRuntime
 from edgegan.stages import Workbench, calibrate_ranges, capture_float, emit_quantized, lower_float
+from edgegan.targets import find_target
 
 _FILES = {
     "ort-float": "float.onnx",
@@ -24,7 +25,7 @@ _FILES = {
     "openvino-float": "float.onnx",
     "openvino-nncf-int8": "nncf.xml",
     "edgegan-int8": "model.onnx",
-    "edgegan-int8-openvino": "model.onnx",
+    "edgegan-int8-openvino": "openvino/model.onnx",
     "edgegan-nncf-int8": "nncf-lowered.xml",
 }
 RUNTIMES = tuple(_FILES)
@@ -32,6 +33,7 @@ RUNTIMES = tuple(_FILES)
 _OPENVINO = frozenset(
     {"openvino-float", "openvino-nncf-int8", "edgegan-int8-openvino", "edgegan-nncf-int8"}
 )
+_FLOAT32 = frozenset({"openvino-float", "edgegan-int8-openvino"})
 _IMAGES, _FEW_IMAGES = 100, 8
 """To calibrate with; few for generators that take whole images. Speed does not depend on them."""
 
@@ -59,7 +61,7 @@ class Prepared:
             path = self.folder / _FILES[runtime]
             try:
                 if runtime in _OPENVINO:
-                    float32 = runtime == "openvino-float"
+                    float32 = runtime in _FLOAT32
                     call = openvino_peer.load(path, feed, threads, float32=float32)
                 else:
                     call = partial(OrtRuntime().load(path, threads).run, feed)
@@ -106,6 +108,12 @@ def _make(bench: Workbench, folder: Path, images: int) -> dict[str, str]:
     lower_float(bench, folder)
     calibrate_ranges(bench, folder, lambda done, total: None)
     emit_quantized(bench, folder, folder)
+    shipped = folder / "openvino"
+    shipped.mkdir(exist_ok=True)
+    variant = bench.resolved.recipe.variant(find_target("openvino-x86"))
+    other = Workbench(bench.resolved, folder, variant)
+    calibrate_ranges(other, shipped, lambda done, total: None)
+    emit_quantized(other, shipped, shipped)
     feed, nncf = bench.feed(images, 0), openvino_peer.quantize_nncf
     original, lowered = folder / "float.onnx", folder / "lowered.onnx"
     makers: dict[str, Callable[[Path], None]] = {

@@ -213,9 +213,9 @@ def _note(found: list[dict[str, Any]], machine: Machine, reasons: list[str]) -> 
         [
             "`ort-float` and `edgegan-int8` have their median in ms; the other columns are medians of "
             "`ort-float` over theirs. OpenVINO is given fixed shapes, one stream and the latency hint; "
-            "`openvino-float` computes in float32, its int8 models do their floats in OpenVINO's own "
-            "choice (bfloat16 where the processor has it). `edgegan-int8-openvino` is our model on "
-            "OpenVINO, `edgegan-nncf-int8` our rewritten float graph quantized by NNCF.",
+            "`openvino-float` computes in float32, NNCF's int8 models do their floats in OpenVINO's own "
+            "choice (bfloat16 where the processor has it). `edgegan-int8-openvino` is what the target "
+            "`openvino-x86` ships, `edgegan-nncf-int8` our rewritten float graph quantized by NNCF.",
             f"{OURS} against {PEER} of the original, geometric mean over the families by threads and "
             f"batch: {against_nncf(found)}.",
             "The ceiling is the least multiplications and bytes of the original and the rewritten "

@@ -192,17 +192,17 @@ def open_bundle(folder: Path) -> Bundle:
 
 
 def first_executable(bundle: Bundle) -> TargetEntry:
-    """The first target whose model ONNX Runtime executes.
+    """The first target for CPUs.
 
     Raises:
         UnavailableError: if the bundle is for other runtimes only.
     """
     for entry in bundle.manifest.targets:
-        if entry.runtime == "ort":
+        if entry.runtime in {"ort", "openvino"}:
             return entry
     names = ", ".join(entry.name for entry in bundle.manifest.targets)
     raise UnavailableError(
-        f"{bundle.folder} is for {names} only; export it for an ort target, too, to look inside it here."
+        f"{bundle.folder} is for {names} only; export it for a CPU target, too, to look inside it here."
     )
 
 

@@ -35,8 +35,7 @@ from edgegan.errors import BundleError
 from edgegan.generators import latents
 from edgegan.metrics.psnr import psnr
 from edgegan.runtimes.base import Runtime, first_output
-from edgegan.runtimes.find import runtime_for
-from edgegan.targets import find_target
+from edgegan.runtimes.ort import OrtRuntime
 
 BINS = 48
 ELEMENTS = 40_000_000
@@ -110,7 +109,7 @@ def diagnose_bundle(bundle: Bundle, samples: int) -> Diagnosis:
         bundle.path(entry.lowered),
         inputs,
         manifest.output.value_range,
-        runtime_for(find_target(entry.name)),
+        OrtRuntime(),  # executes every CPU's models, and lets each tensor be read
     )
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from edgegan.errors import BundleError, UnavailableError
 from edgegan.runtimes.base import ExecutionMap, LayerExecution, Tensors
+from edgegan.runtimes.islands import islands_of
 from edgegan.runtimes.macs import count_macs
 
 _MOVES = frozenset(
@@ -106,8 +107,16 @@ class OpenVinoRuntime:
         return {"openvino": str(_package().__version__).partition("-")[0]}
 
 
-def compile_model(model: bytes, where: str, threads: int, shapes: Shapes) -> Any:
-    """Compile an ONNX model for low latency.
+def compile_model(
+    model: Path | bytes, where: str, threads: int, shapes: Shapes, float32: bool = True
+) -> Any:
+    """Compile a model for low latency.
+
+    Args:
+        model: an ONNX model, or a file of OpenVINO's own.
+        where: how messages name it.
+        shapes: of its inputs.
+        float32: compute floats in float32; else in OpenVINO's own choice.
 
     Raises:
         UnavailableError: if the package is missing.
@@ -116,11 +125,10 @@ def compile_model(model: bytes, where: str, threads: int, shapes: Shapes) -> Any
     openvino = _package()
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": "f32",
         "INFERENCE_NUM_THREADS": threads,
         "NUM_STREAMS": 1,
         "ENABLE_CPU_PINNING": False,
-    }
+    } | ({"INFERENCE_PRECISION_HINT": "f32"} if float32 else {})
     core = openvino.Core()
     try:
         graph = core.read_model(model)
@@ -160,6 +168,7 @@ def execution_map_of(source: onnx.ModelProto, kernels: list[Mapping[str, str]]) 
     return ExecutionMap(
         tuple(layers),
         dict(sorted(counts.items())),
+        islands_of(source),
         fused=fused,
         overwritten=_overwritten(source.graph, kernels) - fused,
         unrounded=_unrounded(source.graph, kernels),
