@@ -83,7 +83,7 @@ class TargetRun:
         samples = checks.parity_samples if device.core is None else checks.emulation.samples
         self.runner.run(
             name,
-            [self._key(device), samples, checks.seed, code("simulation", "checks/parity.py")],
+            [self._key(device), samples, checks.seed, code("simulation", "checks")],
             lambda out: self.variant.stages.check_parity(
                 self.variant.bench,
                 out,
