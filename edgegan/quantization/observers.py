@@ -1,8 +1,9 @@
 """Observers: from a stream of values to the range that a grid shall cover.
 
-Each looks at the low and high quantile of every image's values, images taken one by one; memory does not
-depend on the number of images. What they make of them differs: the exponential moving average of
+Those here look at the low and high quantile of every image's values, images taken one by one; memory does
+not depend on the number of images. What they make of them differs: the exponential moving average of
 Andreev et al. 2021, sections 3.5 and 4.1, is the range of an average image; the widest range clips none.
+Those of ``histogram_observers`` choose a range from the distribution of all values.
 """
 
 from __future__ import annotations
@@ -13,6 +14,13 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edgegan.quantization.histogram_observers import (
+    HistogramObserver,
+    Search,
+    least_divergence_range,
+    least_squares_range,
+)
 
 
 @dataclass(frozen=True)
@@ -34,14 +42,17 @@ def tensor_quantiles(
 
 
 class Observer(Protocol):
-    """Finds the range of one activation tensor.
+    """Finds the range of one activation tensor."""
 
-    Attributes:
-        low, high: ends of the range; None before the first image.
-    """
+    @property
+    def low(self) -> float | None:
+        """Lower end of the range; None before the first image."""
+        ...
 
-    low: float | None
-    high: float | None
+    @property
+    def high(self) -> float | None:
+        """Upper end."""
+        ...
 
     def observe(self, batch: NDArray[np.float32]) -> None:
         """Take in the images of ``[N, ...]`` one after the other."""
@@ -94,8 +105,13 @@ class WidestQuantileObserver:
         self.high = high if self.high is None else max(high, self.high)
 
 
+_SEARCHES: dict[str, Search] = {"mse": least_squares_range, "entropy": least_divergence_range}
+
+
 def observer_of(name: str, quantiles: Quantiles, momentum: float) -> Callable[[], Observer]:
-    """Maker of the observer that a recipe names: ``moving-average`` or ``min-max``."""
+    """Maker of the observer that a recipe names."""
+    if name in _SEARCHES:
+        return lambda: HistogramObserver(_SEARCHES[name])
     if name == "min-max":
         return lambda: WidestQuantileObserver(quantiles)
     return lambda: MovingAverageQuantileObserver(quantiles, momentum)
