@@ -14,7 +14,8 @@ import onnx
 from edgegan.bundle import Bundle, first_executable
 from edgegan.checks.parity import Parity, measure_parity
 from edgegan.errors import BundleError
-from edgegan.quantization.calibrate import QuantizationParameters, apply_parameters
+from edgegan.quantization.calibrate import QuantizationParameters, apply_parameters, fit_weight
+from edgegan.quantization.observers import Quantiles
 from edgegan.quantization.placement import QUANTIZERS, Placed
 from edgegan.recipe import load_recipe, resolve
 from edgegan.runtimes.find import runtime_for
@@ -44,7 +45,7 @@ def compare_with_simulation(bundle: Bundle, generator: Path | None, samples: int
             f"{bundle.folder}: its quantizers are not those that this edgegan places; it was made by "
             f"version {bundle.manifest.edgegan}, use that one."
         )
-    apply_parameters(bench.placed, parameters)
+    apply_parameters(bench.placed, parameters | _codebooks(bench))
     return measure_parity(
         model,
         bench.placed.graph,
@@ -52,6 +53,17 @@ def compare_with_simulation(bundle: Bundle, generator: Path | None, samples: int
         runtime_for(target),
         arithmetic_of(target),
     )
+
+
+def _codebooks(bench: Workbench) -> dict[str, QuantizationParameters]:
+    """Weights' codebooks, fitted again: a model holds their integers, not the thresholds between them."""
+    recipe = bench.resolved.recipe
+    method, levels = recipe.quantization.weight_quantizer, recipe.calibration.weight_quantiles
+    return {
+        name: fit_weight(bench.placed, quantizer, method, Quantiles(*levels))
+        for name, quantizer in bench.placed.quantizers.items()
+        if quantizer.codebook_bits is not None
+    }
 
 
 def read_parameters(model: Path, placed: Placed) -> dict[str, QuantizationParameters]:

@@ -134,7 +134,7 @@ def _entry(result: TargetResults) -> TargetEntry:
         golden=name_of(GOLDEN),
         opset=variant.opset,
         weight_bits=variant.weight_bits,
-        weight_width=variant.grid.width(variant.weight_bits),
+        weight_width=variant.weight_width,
         int8_mac_share=executions[0]["int8_mac_share"] if executions and executions[0] else None,
         devices=tuple(devices),
         unavailable=result.unavailable,

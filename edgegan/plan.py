@@ -14,6 +14,7 @@ from edgegan.lowering.expand_phases import EXPAND_PHASES, stored_weight
 from edgegan.lowering.graph import is_call, is_parameter, path_of, shape_of
 from edgegan.lowering.hoist_activation import SELECTION
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE
+from edgegan.quantization.placement import QUANTIZERS, WEIGHT_QUANTIZERS
 from edgegan.quantization.placement_rules import ABSORBED, JOINS, LAYERS, is_gate
 from edgegan.stages import Workbench
 from edgegan.targets import Variant
@@ -22,7 +23,7 @@ aten = torch.ops.aten
 SCHEMA = "edgegan.plan/1"
 
 _ON_INTEGERS = (*ABSORBED, aten.cat.default, aten.avg_pool2d.default)
-_NO_COMPUTATION = (FAKE_QUANTIZE, EXPAND_PHASES, aten.constant_pad_nd.default)
+_NO_COMPUTATION = (*WEIGHT_QUANTIZERS, EXPAND_PHASES, aten.constant_pad_nd.default)
 _OVERHEAD = 400
 """Bytes of an ONNX node with its names; small beside the weights."""
 
@@ -57,7 +58,7 @@ def plan(bench: Workbench, target: str) -> dict[str, Any]:
     stored = {stored_weight(node.args[1]): layer for node, layer in zip(nodes, layers, strict=True)}
     after = sum(math.ceil(layer.parameters * layer.weight_bits / 8) for layer in stored.values())
     after += sum(
-        p.numel() * 4
+        p.numel() * _bytes_a_value(name, bench.variant)
         for name, p in graph.named_parameters()
         if not _is_quantized_weight(graph, name)
     )
@@ -77,20 +78,30 @@ def plan(bench: Workbench, target: str) -> dict[str, Any]:
 
 def _layer(node: fx.Node, variant: Variant) -> PlannedLayer:
     weight: Any = stored_weight(node.args[1])  # type: ignore[arg-type]
-    quantized = is_call(weight, FAKE_QUANTIZE)
+    quantized = is_call(weight, *WEIGHT_QUANTIZERS)
     return PlannedLayer(
         layer=path_of(node),
         operator="linear" if is_call(node, aten.linear.default) else "convolution",
         precision="int8" if quantized and variant.grid.activations else "float",
-        weight_bits=variant.weight_bits if quantized else 32,
+        weight_bits=variant.stored_bits if quantized else 32,
         parameters=math.prod(shape_of(weight)),
         output=shape_of(node)[1:],
     )
 
 
+def _bytes_a_value(parameter: str, variant: Variant) -> int:
+    """In the file. Codebooks are int8 and beside packed indices alone; thresholds have served."""
+    field = parameter.rpartition(".")[2]
+    if not parameter.startswith(f"{QUANTIZERS}.") or field not in ("codebook", "thresholds"):
+        return 4
+    return int(field == "codebook" and variant.stored_bits < 8)
+
+
 def _is_quantized_weight(graph: fx.GraphModule, name: str) -> bool:
     return any(
-        is_call(node, FAKE_QUANTIZE) and is_parameter(node.args[0]) and node.args[0].target == name
+        is_call(node, *WEIGHT_QUANTIZERS)
+        and is_parameter(node.args[0])
+        and node.args[0].target == name
         for node in graph.graph.nodes
     )
 

@@ -13,6 +13,7 @@ from edgegan.checks.check import Limit
 from edgegan.emulation.cores import CoreName
 from edgegan.errors import RecipeError
 from edgegan.generators.contract import GeneratorSpec
+from edgegan.quantization.weight_quantizers.names import WeightQuantizer
 from edgegan.resources import recipe_names, resource_folder
 from edgegan.runtimes.trt_options import COMPUTE_CAPABILITIES, BatchProfile
 from edgegan.schema import Strict, read_yaml, validate
@@ -79,15 +80,17 @@ class CalibrationSection(Strict):
         samples: images, taken one by one.
         seed: of their latents.
         observer: ``moving-average`` of each image's quantiles (a clipped range for unusual images), or
-            ``min-max``, the widest of them.
+            ``min-max``, the widest of them; ``mse`` and ``entropy`` choose the range of least squared error
+            or least divergence from all images' values.
         momentum: of the moving average.
-        activation_quantiles, weight_quantiles: (low, high) levels; [0, 1] is min-max.
+        activation_quantiles: (low, high) levels, of ``moving-average`` and ``min-max``; [0, 1] is min-max.
+        weight_quantiles: likewise, of the weight quantizer ``quantile``.
         clip_saturated: whether the range in front of a tanh or sigmoid ends where it saturates.
     """
 
     samples: Samples = 500
     seed: Seed = 0
-    observer: Literal["moving-average", "min-max"] = "moving-average"
+    observer: Literal["moving-average", "min-max", "mse", "entropy"] = "moving-average"
     momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.99
     activation_quantiles: QuantilePair = (0.0, 1.0)
     weight_quantiles: QuantilePair = (0.0, 1.0)
@@ -98,15 +101,20 @@ class QuantizationSection(Strict):
     """Widths and granularity.
 
     Attributes:
-        weight_bits: 8, 4 or 2.
+        weight_bits: 1 to 8; 3 are stored in 4, and 5 to 7 in 8.
+        weight_quantizer: how levels are found; ``quantile`` takes ``calibration.weight_quantiles``.
+        split_outliers: input channels that outlier channel splitting adds to each layer, as a part of those
+            that it has; 0 splits none.
         activations: of 8 bits, or left in float (TensorRT with 8 or 4 bits: saves bytes alone).
         per_channel: one weight scale an output channel, else one a layer.
         weight_site: where weights of rewritten layers are quantized: each phase by itself, or (for 4
-            and 2 bits) the original kernel, which is the smaller file.
+            bits or fewer) the original kernel, which is the smaller file.
         keep_float: shell patterns of layers that stay float.
     """
 
-    weight_bits: Literal[8, 4, 2] = 8
+    weight_bits: Annotated[int, Field(ge=1, le=8)] = 8
+    weight_quantizer: WeightQuantizer = "quantile"
+    split_outliers: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
     activations: Literal["int8", "float"] = "int8"
     per_channel: bool = True
     weight_site: Literal["phases", "kernel"] = "phases"
@@ -238,7 +246,14 @@ class Recipe(Strict):
         section = self.quantization
         integers = section.activations == "int8"
         static = self.size_multiple is None
-        return variant_of(target, section.weight_bits, section.weight_site, integers, static)
+        return variant_of(
+            target,
+            section.weight_bits,
+            section.weight_site,
+            integers,
+            static,
+            section.weight_quantizer,
+        )
 
 
 class ResolvedRecipe(Strict):

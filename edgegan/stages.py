@@ -42,7 +42,8 @@ from edgegan.quantization.calibrate import (
     calibrate,
 )
 from edgegan.quantization.observers import Quantiles, observer_of
-from edgegan.quantization.placement import Placed, place
+from edgegan.quantization.placement import Placed, kept_layers, place
+from edgegan.quantization.weight_quantizers.split_outliers import split_outliers
 from edgegan.recipe import ResolvedRecipe
 from edgegan.runtimes.base import Engine, Runtime, first_output
 from edgegan.runtimes.find import executor_of
@@ -103,8 +104,13 @@ class Workbench:
     def placed(self) -> Placed:
         """The lowered graph with quantizers; their parameters are set by ``calibrated``."""
         q = self.resolved.recipe.quantization
-        graph = copy.deepcopy(self.lowered.graph)
-        return place(graph, self.variant.grid, q.weight_bits, q.per_channel, q.keep_float)
+        graph, grid = copy.deepcopy(self.lowered.graph), self.variant.grid
+        if q.split_outliers:
+            keep = kept_layers(graph, q.keep_float)
+            width = grid.width(q.weight_bits)
+            split_outliers(graph, q.split_outliers, width, q.per_channel, keep)
+        codebook = self.variant.codebook
+        return place(graph, grid, q.weight_bits, q.per_channel, q.keep_float, codebook)
 
     def calibrated(self, parameters: Path) -> Placed:
         apply_parameters(self.placed, _read_parameters(parameters))
@@ -147,7 +153,7 @@ def lower_float(bench: Workbench, folder: Path) -> None:
 
 
 def calibrate_ranges(bench: Workbench, folder: Path, report: Report) -> None:
-    """``parameters.safetensors``: scale and zero point of every quantizer."""
+    """``parameters.safetensors``: scale and zero point, or scale and codebook, of every quantizer."""
     section = bench.resolved.recipe.calibration
     inputs = bench.inputs(section.samples, section.seed)
     batches = (
@@ -163,15 +169,16 @@ def calibrate_ranges(bench: Workbench, folder: Path, report: Report) -> None:
         input_ranges=tuple(
             None if i.data else RANGES.get(i.law) for i in bench.resolved.generator.free_inputs
         ),
+        weight_quantizer=bench.resolved.recipe.quantization.weight_quantizer,
     )
     parameters = calibrate(
         bench.placed, batches, settings, lambda done: report(done, len(inputs[0]))
     )
     tensors: dict[str, Any] = {}
     for name, value in parameters.items():
-        # not ascontiguousarray: it gives scalars an axis
-        tensors[f"{name}.scale"] = np.array(value.scale, order="C")
-        tensors[f"{name}.zero_point"] = np.array(value.zero_point, order="C")
+        for key, array in value.tensors().items():
+            # not ascontiguousarray: it gives scalars an axis
+            tensors[f"{name}.{key}"] = np.array(array, order="C")
     save_file(tensors, folder / "parameters.safetensors")
 
 
@@ -290,11 +297,11 @@ def _write_model(bench: Workbench, graph: fx.GraphModule, path: Path) -> None:
 
 def _read_parameters(path: Path) -> dict[str, QuantizationParameters]:
     tensors = load_file(path)
-    names = [key.removesuffix(".scale") for key in tensors if key.endswith(".scale")]
-    return {
-        name: QuantizationParameters(tensors[f"{name}.scale"], tensors[f"{name}.zero_point"])
-        for name in names
-    }
+    fields: dict[str, dict[str, Any]] = {}
+    for key, value in tensors.items():
+        name, _, field = key.rpartition(".")
+        fields.setdefault(name, {})[field] = value
+    return {name: QuantizationParameters(**values) for name, values in fields.items()}
 
 
 def _write_json(path: Path, value: Any) -> None:

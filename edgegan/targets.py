@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from edgegan.errors import UsageError
+from edgegan.quantization.weight_quantizers.names import FEWEST_BITS, PACKED_BITS, is_codebook
 
 WeightSite = Literal["phases", "kernel"]
 Executor = Literal["ort", "openvino"]
@@ -51,6 +52,11 @@ class Grid:
     def width(self, weight_bits: int) -> int:
         """Bits that weights really use."""
         return dict(self.weight_widths)[weight_bits]
+
+    @property
+    def kernel_width(self) -> int:
+        """Bits of the widest weights that the kernels take."""
+        return self.width(8)
 
 
 @dataclass(frozen=True)
@@ -115,28 +121,46 @@ class Variant:
         grid, lowering: see ``Target``.
         weight_bits: of the recipe: what weights are stored in.
         opset: of the emitted ONNX model.
+        codebook: whether weights are indices into codebooks of integers as wide as the kernels'.
     """
 
     grid: Grid
     lowering: LoweringProfile
     weight_bits: int
     opset: int
+    codebook: bool = False
+
+    @property
+    def weight_width(self) -> int:
+        """Bits of the integers that kernels multiply with."""
+        return self.grid.kernel_width if self.codebook else self.grid.width(self.weight_bits)
+
+    @property
+    def stored_bits(self) -> int:
+        """Bits that a weight takes in the file: of the narrowest type that holds it."""
+        widths = (1, 2, 4) if self.codebook else (2, 4)
+        return next((width for width in widths if width >= self.weight_bits), 8)
 
 
-_OPSETS = {8: 21, 4: 21, 2: 25}
-"""The first opset whose QuantizeLinear, DequantizeLinear and Cast know the storage type."""
+_OPSET = 21
+_OPSET_OF_INT2 = 25
+"""The first opset whose DequantizeLinear and Cast know the storage type."""
+
+_ALL_WIDTHS = tuple((bits, bits) for bits in range(8, 0, -1))
+_WIDE = _ALL_WIDTHS[:4]
+"""Those that are stored in 8 bits: for runtimes that take no other weights beside 8-bit activations."""
 
 _VNNI = ("avx512_vnni", "avx_vnni")
 
-AFFINE_U8 = Grid("affine-u8", signed=False, weight_widths=((8, 8), (4, 4), (2, 2)))
+AFFINE_U8 = Grid("affine-u8", signed=False, weight_widths=_ALL_WIDTHS)
 AFFINE_U8_NARROW = replace(
-    AFFINE_U8, name="affine-u8-narrow", weight_widths=((8, 7), (4, 4), (2, 2))
+    AFFINE_U8, name="affine-u8-narrow", weight_widths=((8, 7), *_ALL_WIDTHS[1:])
 )
-SYMMETRIC_S8 = Grid("symmetric-s8", signed=True, weight_widths=((8, 8),), executor=None)
+SYMMETRIC_S8 = Grid("symmetric-s8", signed=True, weight_widths=_WIDE, executor=None)
 SYMMETRIC_8 = Grid(
     "symmetric-8",
     signed=True,
-    weight_widths=((8, 8),),
+    weight_widths=_WIDE,
     unsigned_positives=True,
     absorbs_leaky_relu=True,
     joins_concatenated=True,
@@ -148,7 +172,7 @@ scales, its pictures were wrong (2026.4.1)."""
 WEIGHTS_ONLY = Grid(
     "weights-only",
     signed=True,
-    weight_widths=((8, 8), (4, 4)),
+    weight_widths=(*_WIDE, (4, 4)),
     activations=False,
     executor=None,
 )
@@ -209,11 +233,12 @@ def variant_of(
     site: WeightSite = "phases",
     activations: bool = True,
     static_sizes: bool = True,
+    quantizer: str = "quantile",
 ) -> Variant:
     """The variant that a recipe's quantization asks for on a target.
 
     Raises:
-        UsageError: if the target's grid does not have such weights.
+        UsageError: if the target's grid does not have such weights, or the quantizer not so few bits.
     """
     grid, lowering = target.grid, target.lowering
     if not activations:
@@ -223,17 +248,30 @@ def variant_of(
                 "leave the target out, or quantize activations."
             )
         grid = WEIGHTS_ONLY
-    widths = [bits for bits, _ in grid.weight_widths]
+    codebook = is_codebook(quantizer)
+    fewest, why = FEWEST_BITS[quantizer]
+    if weight_bits < fewest:
+        raise UsageError(
+            f"quantization.weight_quantizer: {quantizer} needs at least {fewest} bits ({why}); raise "
+            "quantization.weight_bits, or take em."
+        )
+    packs = grid.executor == "ort" or not codebook
+    widths = [bits for bits, _ in grid.weight_widths if packs or bits > PACKED_BITS]
     if weight_bits not in widths:
         raise UsageError(
-            f"target {target.name} takes weights of {' or '.join(map(str, widths))} bits beside "
-            f"{'8-bit' if activations else 'float'} activations, not {weight_bits}; change "
-            "quantization.weight_bits or leave the target out."
+            f"target {target.name} takes {'codebooks' if codebook else 'weights'} of "
+            f"{' or '.join(map(str, widths))} bits beside {'8-bit' if activations else 'float'} "
+            f"activations, not {weight_bits}; change quantization.weight_bits or leave the target out."
         )
     if site == "kernel":
+        if codebook:
+            raise UsageError(
+                f"quantization.weight_site: kernel does not go with the codebooks of {quantizer}: sums of "
+                "its 8-bit integers do not fit int8; use phases."
+            )
         if weight_bits > 4:
             raise UsageError(
-                "quantization.weight_site: kernel needs weights of 4 or 2 bits: sums of 8-bit taps do "
+                "quantization.weight_site: kernel needs weights of 4 bits or fewer: sums of 8-bit taps do "
                 "not fit int8; use phases."
             )
         if not static_sizes:
@@ -258,4 +296,5 @@ def variant_of(
             static_sizes=False,
             adaptive_norms=False,
         )
-    return Variant(grid, lowering, weight_bits, _OPSETS[weight_bits])
+    opset = _OPSET_OF_INT2 if weight_bits == 2 and not codebook else _OPSET
+    return Variant(grid, lowering, weight_bits, opset, codebook)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ def test_targets_of_one_grid_and_lowering_share_a_variant() -> None:
 
 def test_pairs_of_narrow_products_fit_16_bits() -> None:
     """What a CPU without VNNI does: two u8 x s8 products added in 16 bits, saturating."""
-    for stored, limit in ((8, 32767), (4, 32767), (2, 32767)):
+    for stored, limit in ((bits, 32767) for bits in range(2, 9)):
         grid = IntegerGrid(AFFINE_U8_NARROW.width(stored), True)
         assert 2 * 255 * -grid.low <= limit + 1
     assert 2 * 255 * 128 > 32768
@@ -42,6 +43,37 @@ def test_where_integers_are_exact(width: int, flags: tuple[str, ...], exact: boo
 def test_opset_follows_the_storage_type() -> None:
     target = find_target("ort-x86")
     assert [variant_of(target, bits).opset for bits in (8, 4, 2)] == [21, 21, 25]
+    assert variant_of(target, 2, quantizer="em").opset == 21  # packed in bytes
+    assert [variant_of(target, bits).stored_bits for bits in (8, 5, 4, 3, 2)] == [8, 8, 4, 4, 2]
+    stored = [variant_of(target, bits, quantizer="em").stored_bits for bits in (5, 3, 2, 1)]
+    assert stored == [8, 4, 2, 1]
+
+
+def test_codebooks_use_the_kernels_whole_width() -> None:
+    """Their integers are wide however few there are: without VNNI they must stay within 7 bits."""
+    widths = [
+        variant_of(find_target(name), 2, quantizer="em").weight_width
+        for name in ("ort-x86", "ort-x86-avx2")
+    ]
+    assert widths == [8, 7]
+
+
+@pytest.mark.parametrize(
+    ("target", "arguments", "message"),
+    [
+        ("ort-x86", {"weight_bits": 1}, "quantile needs at least 2 bits .*take em"),
+        ("ort-x86", {"weight_bits": 1, "quantizer": "log"}, "log needs at least 2 bits"),
+        ("ort-x86", {"weight_bits": 4, "quantizer": "em", "site": "kernel"}, "codebooks of em"),
+        ("tensorrt", {"weight_bits": 4, "quantizer": "em"}, "takes codebooks of 8 or 7 or 6 or 5"),
+        ("tensorrt", {"weight_bits": 4, "quantizer": "em", "activations": False},
+         "takes codebooks of 8 or 7 or 6 or 5 bits beside float"),
+    ],
+)  # fmt: skip
+def test_what_a_weight_quantizer_cannot_be(
+    target: str, arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        variant_of(find_target(target), **arguments)
 
 
 def test_kernels_are_a_grid_of_their_own() -> None:
@@ -57,7 +89,9 @@ def test_impossible_combinations_fail_before_a_model_loads(tmp_path: Path, targe
     recipe = write_own_generator(tmp_path)
     (tmp_path / "weights.safetensors").unlink()
     overrides = (f"targets=[ort-x86, {target}]", "quantization.weight_bits=4")
-    with pytest.raises(UsageError, match=rf"{target} takes weights of 8 bits .* not 4"):
+    with pytest.raises(
+        UsageError, match=rf"{target} takes weights of 8 or 7 or 6 or 5 bits .* not 4"
+    ):
         load_recipe(str(recipe), overrides)
 
 
@@ -86,5 +120,5 @@ def test_weights_alone_are_for_tensorrt() -> None:
     assert not made_for.grid.activations and made_for.grid.width(4) == 4
     with pytest.raises(UsageError, match="activations: float is for TensorRT"):
         variant_of(find_target("ort-arm64"), 4, activations=False)
-    with pytest.raises(UsageError, match="8 or 4 bits beside float activations, not 2"):
+    with pytest.raises(UsageError, match="5 or 4 bits beside float activations, not 2"):
         variant_of(find_target("tensorrt-rtx"), 2, activations=False)

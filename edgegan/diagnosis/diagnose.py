@@ -12,6 +12,7 @@ nodes carry the same names. Both run on the same inputs with their inner tensors
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from edgegan.bundle import Bundle, first_executable
 from edgegan.diagnosis.result import Diagnosis, TensorDiagnosis, WeightDiagnosis
 from edgegan.diagnosis.surgery import (
     GridQuantizer,
+    WeightTwin,
     constants,
     float_twin,
     grid_groups,
@@ -180,19 +182,18 @@ def _weights(
     known, floats = constants(quantized), constants(original)
     twins = weight_twins(quantized, original)
     one = {name: value[:1] for name, value in inputs.items()}
-    used = _run(quantized, [twin.dequantized for twin in twins], one, runtime)
+    read = [twin.dequantized for twin in twins]
+    read += [twin.lookup[0] for twin in twins if twin.lookup]
+    used = _run(quantized, read, one, runtime)
     found: dict[str, WeightDiagnosis] = {}
     for twin in twins:
-        tensor = known[twin.stored]
-        bits = _WIDTHS.get(tensor.data_type)
+        bits, low, integers = _states(twin, known, used)
         if bits is None or twin.stored in found:
             continue
-        integers = onnx.numpy_helper.to_array(tensor).astype(np.int64)
         exact = onnx.numpy_helper.to_array(floats[twin.original]).astype(np.float64)
-        low, count = -(1 << (bits - 1)), 1 << bits
-        states = np.bincount(integers.ravel() - low, minlength=count)
+        states = np.bincount(integers.ravel() - low, minlength=1 << bits)
         found[twin.stored] = WeightDiagnosis(
-            name=twin.stored.removeprefix("lowered.").removesuffix("_integers"),
+            name=re.sub("_(integers|packed)$", "", twin.stored.removeprefix("lowered.")),
             bits=bits,
             states=states.tolist(),
             low=low,
@@ -200,6 +201,21 @@ def _weights(
             sqnr_db=_sqnr(exact, used[twin.dequantized].astype(np.float64)),
         )
     return list(found.values())
+
+
+def _states(
+    twin: WeightTwin,
+    known: dict[str, onnx.TensorProto],
+    used: dict[str, NDArray[Any]],
+) -> tuple[int | None, int, NDArray[np.int64]]:
+    """Bits, lowest state and states of a weight: its integers, or the indices into its codebook."""
+    if twin.lookup is not None:
+        indices, codebook = twin.lookup
+        return known[codebook].dims[-1].bit_length() - 1, 0, used[indices].astype(np.int64)
+    tensor = known[twin.stored]
+    bits = _WIDTHS.get(tensor.data_type)
+    integers = onnx.numpy_helper.to_array(tensor).astype(np.int64)
+    return bits, 0 if bits is None else -(1 << (bits - 1)), integers
 
 
 _WIDTHS: dict[int, int] = {

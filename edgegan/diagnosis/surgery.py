@@ -11,6 +11,9 @@ from edgegan.errors import BundleError
 from edgegan.quantization.grid import SATURATION
 
 _REPLAYED = ("Reshape", "Transpose", "QuantizeLinear", "DequantizeLinear")
+SPLIT_WEIGHT = "weight_split"
+"""In the name of a weight whose outlier channels were split."""
+
 _MOVES = ("Transpose", "Reshape", "Slice", "Concat")
 
 
@@ -140,16 +143,21 @@ class WeightTwin:
         dequantized: tensor that the quantized layer multiplies with.
         stored: initializer that it is made from.
         original: initializer of the float layer.
+        lookup: of a weight on a codebook, the tensor of its indices and the initializer of its codebook.
     """
 
     layer: str
     dequantized: str
     stored: str
     original: str
+    lookup: tuple[str, str] | None = None
 
 
 def weight_twins(model: onnx.ModelProto, original: onnx.ModelProto) -> list[WeightTwin]:
-    """Weights of the layers that multiply integers, in graph order."""
+    """Weights of the layers that multiply integers, in graph order.
+
+    Those of layers whose outlier channels were split are not there: the float model has them in one piece.
+    """
     producers = {name: node for node in model.graph.node for name in node.output}
     known, floats = constants(model), constants(original)
     layers = {n.name: n for n in original.graph.node if n.op_type in ("Conv", "Gemm")}
@@ -159,11 +167,15 @@ def weight_twins(model: onnx.ModelProto, original: onnx.ModelProto) -> list[Weig
         dequantize = None if twin is None else producers.get(node.input[1])
         if twin is None or dequantize is None or twin.input[1] not in floats:
             continue
-        stored = dequantize.input[0]
+        stored, lookup = dequantize.input[0], None
         while stored in producers:
-            stored = producers[stored].input[0]
-        if stored in known:
-            found.append(WeightTwin(node.name, node.input[1], stored, twin.input[1]))
+            source = producers[stored]
+            if source.op_type == "GatherElements":
+                stored, lookup = source.input[1], (source.input[1], source.input[0])
+            else:
+                stored = source.input[0]
+        if stored in known and SPLIT_WEIGHT not in stored:
+            found.append(WeightTwin(node.name, node.input[1], stored, twin.input[1], lookup))
     return found
 
 

@@ -17,6 +17,7 @@ from onnxscript import opset21 as op
 from torch import fx
 from torch.export import Dim
 
+from edgegan.emit.codebooks import CODEBOOK, PackCodebooks
 from edgegan.emit.passes import (
     DropUnused,
     FoldCasts,
@@ -30,6 +31,7 @@ from edgegan.emit.phases import EXPAND, ExpandKernels
 from edgegan.lowering.expand_phases import EXPAND_PHASES
 from edgegan.lowering.graph import is_call, is_parameter
 from edgegan.lowering.hoist_activation import SELECTION
+from edgegan.quantization.codebook_quantize import CODEBOOK_QUANTIZE
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE, NO_AXIS
 from edgegan.quantization.placement_rules import is_zero_pad
 from edgegan.runtimes.macs import EXAMPLE_SHAPES
@@ -55,6 +57,11 @@ def _to_qdq(  # type: ignore[no-untyped-def]
 def _to_expansion(kernel, rows, columns):  # type: ignore[no-untyped-def]
     """The expansion of a kernel, as a placeholder that ``ExpandKernels`` replaces."""
     return EXPAND(kernel, rows, columns)
+
+
+def _to_codebook(weight, scale, thresholds, codebook):  # type: ignore[no-untyped-def]
+    """A weight's levels, as a placeholder that ``PackCodebooks`` replaces."""
+    return CODEBOOK(weight, scale, thresholds, codebook)
 
 
 def export_onnx(
@@ -95,7 +102,11 @@ def export_onnx(
             opset_version=opset,
             verbose=False,
             optimize=True,
-            custom_translation_table={FAKE_QUANTIZE: _to_qdq, EXPAND_PHASES: _to_expansion},
+            custom_translation_table={
+                FAKE_QUANTIZE: _to_qdq,
+                CODEBOOK_QUANTIZE: _to_codebook,
+                EXPAND_PHASES: _to_expansion,
+            },
         )
     assert result is not None
     model = result.model
@@ -103,6 +114,7 @@ def export_onnx(
     sequence = ir.passes.Sequential(
         FoldCasts(),
         IntegerWeights(widths, widen=_has_integer_activations(graph)),
+        PackCodebooks(),
         ExpandKernels(),
         FoldZeroPad(),
         MergeSlices(),

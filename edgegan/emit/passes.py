@@ -14,6 +14,7 @@ from edgegan.quantization.grid import IntegerGrid, quantize
 
 _STORAGE = {
     2: (ir.DataType.INT2, ml_dtypes.int2),
+    3: (ir.DataType.INT4, ml_dtypes.int4),
     4: (ir.DataType.INT4, ml_dtypes.int4),
 }
 """Types that hold fewer than 8 bits; the runtime casts them to int8 once, at load."""

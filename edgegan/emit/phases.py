@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from onnx.defs import OpSchema
 from onnxscript.values import Op, Opset
 
+from edgegan.emit.initializers import add_initializer, constant_of
 from edgegan.lowering.expand_phases import expand_phases
 
 DOMAIN = "edgegan"
@@ -53,7 +54,7 @@ class ExpandKernels(ir.passes.InPlacePass):
 def _replace(graph: ir.Graph, node: ir.Node) -> None:
     kernel, *selection = node.inputs
     assert kernel is not None
-    rows, columns = (_constant(value) for value in selection)
+    rows, columns = (constant_of(value) for value in selection)
     source = kernel.producer()
     if source is None:
         value = _float_phases(graph, kernel, rows, columns, str(node.outputs[0].name))
@@ -72,8 +73,8 @@ def _float_phases(
     columns: NDArray[Any],
     name: str,
 ) -> ir.Value:
-    tensors = (torch.from_numpy(np.array(a)) for a in (_constant(kernel), rows, columns))
-    return _initializer(graph, f"{name}_phases", expand_phases(*tensors).numpy())
+    tensors = (torch.from_numpy(np.array(a)) for a in (constant_of(kernel), rows, columns))
+    return add_initializer(graph, f"{name}_phases", expand_phases(*tensors).numpy())
 
 
 def _integer_phases(
@@ -85,7 +86,7 @@ def _integer_phases(
 ) -> ir.Value:
     integers, scale, _ = dequantize.inputs
     assert integers is not None and scale is not None
-    outputs, inputs, *_ = _constant(_stored(integers)).shape
+    outputs, inputs, *_ = constant_of(_stored(integers)).shape
     (f, a, _), (g, b, _) = rows.shape, columns.shape
     name = str(node.outputs[0].name)
 
@@ -101,10 +102,10 @@ def _integer_phases(
 
     def matrix(axis: NDArray[Any], key: str) -> ir.Value:
         flat = axis.reshape(-1, axis.shape[2]).T.astype(np.float32)
-        return _initializer(graph, f"{name}_{key}", np.ascontiguousarray(flat))
+        return add_initializer(graph, f"{name}_{key}", np.ascontiguousarray(flat))
 
     def shape(sides: list[int], key: str) -> ir.Value:
-        return _initializer(graph, f"{name}_{key}", np.array(sides, np.int64))
+        return add_initializer(graph, f"{name}_{key}", np.array(sides, np.int64))
 
     value = insert("Cast", [_stored(integers)], to=int(ir.DataType.FLOAT))
     value = insert("MatMul", [value, matrix(columns, "columns")])  # [o, i, t, (g b)]
@@ -114,7 +115,7 @@ def _integer_phases(
     value = insert("Transpose", [value], perm=[4, 2, 0, 1, 5, 3])  # [f, g, o, i, a, b]
     value = insert("Reshape", [value, shape([-1, inputs, a, b], "whole")])
     value = insert("Cast", [value], to=int(ir.DataType.INT8))
-    scales = _constant(scale)
+    scales = constant_of(scale)
     per_channel = scales.ndim > 0
     repeated = np.tile(scales, f * g) if per_channel else scales
     zeros = np.zeros(repeated.shape, np.int8)
@@ -123,8 +124,8 @@ def _integer_phases(
         "DequantizeLinear",
         [
             value,
-            _initializer(graph, f"{scale.name}.{name}", repeated),
-            _initializer(graph, f"{name}_zero_point", zeros),
+            add_initializer(graph, f"{scale.name}.{name}", repeated),
+            add_initializer(graph, f"{name}_zero_point", zeros),
         ],
         **attributes,
     )
@@ -135,19 +136,4 @@ def _stored(integers: ir.Value) -> ir.Value:
     cast = integers.producer()
     value = integers if cast is None else cast.inputs[0]
     assert value is not None
-    return value
-
-
-def _constant(value: ir.Value | None) -> NDArray[Any]:
-    tensor = None if value is None else ir.convenience.get_const_tensor(value)
-    assert tensor is not None, "kernels and selections are constants"
-    return tensor.numpy()
-
-
-def _initializer(graph: ir.Graph, name: str, array: NDArray[Any]) -> ir.Value:
-    tensor = ir.tensor(array, name=name)
-    value = ir.Value(
-        name=name, const_value=tensor, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype)
-    )
-    graph.initializers[name] = value
     return value

@@ -28,6 +28,7 @@ from edgegan.lowering.graph import (
     tidy,
 )
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE
+from edgegan.quantization.placement import WEIGHT_QUANTIZERS
 
 aten = torch.ops.aten
 
@@ -51,7 +52,7 @@ def _is_matrix_product(node: fx.Node) -> bool:
     if not is_call(node, aten.linear.default, aten.conv2d.default):
         return False
     weight: fx.Node = node.args[1]  # type: ignore[assignment]
-    if not is_parameter(weight.args[0] if is_call(weight, FAKE_QUANTIZE) else weight):
+    if not is_parameter(weight.args[0] if is_call(weight, *WEIGHT_QUANTIZERS) else weight):
         return False
     if is_call(node, aten.linear.default):
         return len(shape_of(node)) == 2
@@ -94,9 +95,10 @@ def _kernel(graph: fx.GraphModule, node: fx.Node, weight: fx.Node) -> fx.Node:
     """A matrix ``[O, K]`` as ``[O, K, 1, 1]``."""
     if len(shape_of(weight)) == 4:
         return weight
-    constant: fx.Node = weight.args[0] if is_call(weight, FAKE_QUANTIZE) else weight  # type: ignore[assignment]
+    quantized = is_call(weight, *WEIGHT_QUANTIZERS)
+    constant: fx.Node = weight.args[0] if quantized else weight  # type: ignore[assignment]
     matrix = read_parameter(graph, constant)[:, :, None, None]
     kernel = add_parameter(graph, node, str(constant.target), matrix)
-    if constant is weight:
+    if not quantized:
         return kernel
-    return insert_call(graph, node, FAKE_QUANTIZE, (kernel, *weight.args[1:]), path_of(node))
+    return insert_call(graph, node, weight.target, (kernel, *weight.args[1:]), path_of(node))

@@ -42,6 +42,7 @@ def read_facts(path: Path) -> ModelFacts:
     model = onnx.load(path, load_external_data=False)
     opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
     stored = [_BITS.get(tensor.data_type, _FLOAT_BITS) for tensor in model.graph.initializer]
+    stored += _packed(model.graph)
     return ModelFacts(
         opset=opset,
         weight_bits=min(stored, default=_FLOAT_BITS),
@@ -50,10 +51,18 @@ def read_facts(path: Path) -> ModelFacts:
     )
 
 
+def _packed(graph: onnx.GraphProto) -> list[int]:
+    """Bits of indices that are packed in bytes: those of the masks that take them out."""
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    masks = [node.input[1] for node in graph.node if node.op_type == "BitwiseAnd"]
+    found = [numpy_helper.to_array(constants[name]) for name in masks if name in constants]
+    return [int(mask).bit_length() for mask in found if mask.size == 1]
+
+
 def wants_ort(path: Path) -> bool:
     """Whether the ``.ort`` format serves the model.
 
-    Weights of 4 or 2 bits are widened to 8 when the graph is optimized, which the ``.ort`` stores:
+    Narrow weights are widened to 8 when the graph is optimized, which the ``.ort`` stores:
     it would be several times as big as the ONNX file, which then is what is handed over.
     """
     return read_facts(path).weight_bits >= 8

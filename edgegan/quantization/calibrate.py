@@ -21,8 +21,10 @@ from edgegan.quantization.observers import (
     Quantiles,
     tensor_quantiles,
 )
-from edgegan.quantization.placement import QUANTIZERS, Placed, Quantizer
+from edgegan.quantization.placement import QUANTIZERS, WEIGHT_QUANTIZERS, Placed, Quantizer
 from edgegan.quantization.placement_rules import LAYERS
+from edgegan.quantization.weight_quantizers.choose import SYMMETRIC, fit_codebook
+from edgegan.quantization.weight_quantizers.levels import Codebook
 
 BIAS_LIMIT = 2.0**30
 """Largest integer that a bias may become; ONNX Runtime adds it to 32-bit accumulators."""
@@ -35,6 +37,7 @@ class Calibration:
     Attributes:
         observer: makes one for an activation tensor.
         weights: quantile levels.
+        weight_quantizer: name of the method for weights; all but ``quantile`` leave ``weights`` aside.
         clip_saturated: whether ranges end where their readers saturate; see ``saturation_limit``.
         input_ranges: of the graph's inputs, in order; None where a range is to be observed. A latent's
             law is known: what one image shows of it (100 values) says little about its tails.
@@ -44,19 +47,28 @@ class Calibration:
     weights: Quantiles
     clip_saturated: bool = True
     input_ranges: tuple[tuple[float, float] | None, ...] = ()
+    weight_quantizer: str = "quantile"
 
 
 @dataclass(frozen=True)
 class QuantizationParameters:
-    """Scale and zero point of one quantizer.
+    """Scale and zero point of one quantizer, or its scale and codebook.
 
     Attributes:
         scale: float32, 0-d or ``[C]``, positive.
         zero_point: int64 of the same shape, on the grid.
+        thresholds: float32 ``[L - 1]`` or ``[C, L - 1]``, in units of the scale; with a codebook.
+        codebook: int64 ``[L]`` or ``[C, L]``; None where the grid is uniform.
     """
 
     scale: NDArray[np.float32]
     zero_point: NDArray[np.int64]
+    thresholds: NDArray[np.float32] | None = None
+    codebook: NDArray[np.int64] | None = None
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """What there is, by name."""
+        return {key: value for key, value in vars(self).items() if value is not None}
 
 
 class _Observing(fx.Interpreter):
@@ -68,7 +80,7 @@ class _Observing(fx.Interpreter):
         self.extra_traceback = False
 
     def run_node(self, n: fx.Node) -> Any:
-        if not is_call(n, FAKE_QUANTIZE):
+        if not is_call(n, *WEIGHT_QUANTIZERS):
             return super().run_node(n)
         value = self.env[n.args[0]]  # type: ignore[index]
         observer = self.observers.get(n.meta["quantizer"])
@@ -115,18 +127,21 @@ def calibrate(
         elif quantizer.kind == "constant":
             result[name] = _constant(placed, quantizer)
         else:
-            result[name] = _weight(placed, quantizer, calibration.weights)
+            result[name] = fit_weight(
+                placed, quantizer, calibration.weight_quantizer, calibration.weights
+            )
     result |= _limit_biases(placed, result)
     apply_parameters(placed, result)
     return result
 
 
 def apply_parameters(placed: Placed, parameters: dict[str, QuantizationParameters]) -> None:
-    """Write scales and zero points into the graph."""
+    """Write scales, zero points and codebooks into the graph."""
     for name, value in parameters.items():
         holder: Any = getattr(getattr(placed.graph, QUANTIZERS), name)
-        holder.scale.data = torch.from_numpy(np.array(value.scale, np.float32))
-        holder.zero_point.data = torch.from_numpy(np.array(value.zero_point, np.float32))
+        for key, array in value.tensors().items():
+            if hasattr(holder, key):  # codebooks have no zero point
+                getattr(holder, key).data = torch.from_numpy(np.array(array, np.float32))
 
 
 def _activation(
@@ -171,14 +186,51 @@ def _value(placed: Placed, quantizer: Quantizer) -> NDArray[np.float32]:
     return value
 
 
-def _weight(placed: Placed, quantizer: Quantizer, levels: Quantiles) -> QuantizationParameters:
+def fit_weight(
+    placed: Placed, quantizer: Quantizer, method: str, levels: Quantiles
+) -> QuantizationParameters:
+    """Fit a weight's quantizer to its values; they alone decide.
+
+    Args:
+        method: name of the weight quantizer.
+        levels: for ``quantile``.
+    """
     value = _value(placed, quantizer)
-    per_channel = quantizer.grid.axis is not None
-    rows = value.reshape(len(value), -1) if per_channel else value.reshape(1, -1)
-    low, high = tensor_quantiles(rows, levels)
-    scale = symmetric_scales(low, high, quantizer.grid)
-    scale = scale if per_channel else scale.reshape(())
-    return QuantizationParameters(scale, np.zeros(scale.shape, np.int64))
+    grid = quantizer.grid
+    shape = (len(value),) if grid.axis is not None else ()
+    rows = value.reshape(len(value) if shape else 1, -1)
+    if quantizer.codebook_bits is not None:
+        wide = rows.astype(np.float64)
+        return _of_codebook(fit_codebook(method, wide, quantizer.codebook_bits, grid.bits), shape)
+    if method in SYMMETRIC:
+        high = SYMMETRIC[method](rows.astype(np.float64), grid)
+        low = -high
+    else:
+        low, high = tensor_quantiles(rows, levels)
+    scale = symmetric_scales(low, high, grid).reshape(shape)
+    return QuantizationParameters(scale, np.zeros(shape, np.int64))
+
+
+def _of_codebook(codebook: Codebook, shape: tuple[int, ...]) -> QuantizationParameters:
+    return QuantizationParameters(
+        codebook.scale.reshape(shape),
+        np.zeros(shape, np.int64),
+        codebook.thresholds.reshape(*shape, -1),
+        codebook.integers.reshape(*shape, -1),
+    )
+
+
+def _widened(weight: QuantizationParameters, scale: NDArray[np.float32]) -> QuantizationParameters:
+    """The same quantizer with a wider scale."""
+    if weight.codebook is None or weight.thresholds is None:
+        return QuantizationParameters(scale, weight.zero_point)
+    rows = weight.scale.size
+    narrow = Codebook(
+        weight.scale.reshape(-1),
+        weight.codebook.reshape(rows, -1),
+        weight.thresholds.reshape(rows, -1),
+    )
+    return _of_codebook(narrow.widened(scale.reshape(-1)), scale.shape)
 
 
 def _limit_biases(
@@ -192,12 +244,13 @@ def _limit_biases(
     if all(quantizer.kind == "weight" for quantizer in placed.quantizers.values()):
         return widened  # no integer sums, so nothing to overflow
     for node in placed.graph.graph.nodes:
-        if not is_call(node, *LAYERS) or not is_call(stored_weight(node.args[1]), FAKE_QUANTIZE):
+        weight_node = stored_weight(node.args[1]) if is_call(node, *LAYERS) else None
+        if not is_call(weight_node, *WEIGHT_QUANTIZERS):
             continue
         bias = node.args[2] if len(node.args) > 2 else None
         if bias is None:
             continue
-        name = stored_weight(node.args[1]).meta["quantizer"]
+        name = weight_node.meta["quantizer"]  # type: ignore[union-attr]
         input_scale = float(parameters[_quantizer_of(node.args[0])].scale)
         weight = widened.get(name, parameters[name])
         reach = np.abs(read_parameter(placed.graph, bias).double().numpy())
@@ -206,7 +259,7 @@ def _limit_biases(
         floor = phases.max(0)
         if (weight.scale < floor).any():
             scale = np.maximum(weight.scale, floor)
-            widened[name] = QuantizationParameters(scale, weight.zero_point)
+            widened[name] = _widened(weight, scale)
     return widened
 
 

@@ -18,6 +18,7 @@ from edgegan.lowering.graph import (
     path_of,
     read_parameter,
 )
+from edgegan.quantization.codebook_quantize import CODEBOOK_QUANTIZE
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE, NO_AXIS
 from edgegan.quantization.grid import IntegerGrid
 from edgegan.quantization.placement_rules import (
@@ -36,6 +37,9 @@ aten = torch.ops.aten
 
 QUANTIZERS = "quantizers"
 
+WEIGHT_QUANTIZERS = (FAKE_QUANTIZE, CODEBOOK_QUANTIZE)
+"""Operators that stand behind a quantized weight; its scale is their second argument."""
+
 
 @dataclass(frozen=True)
 class Quantizer:
@@ -49,6 +53,8 @@ class Quantizer:
         parameter: of a weight's or constant's quantizer, its name in the graph.
         limit: of an activation quantizer, the magnitude beyond which its readers are saturated.
         input_index: of a quantizer of a graph input, which one.
+        codebook_bits: of a weight whose levels are a codebook, the bits of its indices; the grid is then
+            that of the codebook's integers.
     """
 
     name: str
@@ -58,6 +64,7 @@ class Quantizer:
     parameter: str | None = None
     limit: float | None = None
     input_index: int | None = None
+    codebook_bits: int | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,7 @@ def place(
     weight_bits: int,
     per_channel: bool,
     keep_float: Sequence[str] = (),
+    codebook: bool = False,
 ) -> Placed:
     """Insert quantizers into ``graph``, in place.
 
@@ -90,11 +98,31 @@ def place(
         weight_bits: what every quantized weight is stored in.
         per_channel: one scale an output channel, else one a weight.
         keep_float: shell patterns of module paths whose layers stay float.
+        codebook: whether the levels of weights are codebooks, else uniform grids.
 
     Raises:
         RecipeError: if a ``keep_float`` pattern matches no layer.
     """
-    return _Placement(graph, grid, weight_bits, per_channel, keep_float).run()
+    return _Placement(graph, grid, weight_bits, per_channel, keep_float, codebook).run()
+
+
+def kept_layers(graph: fx.GraphModule, keep_float: Sequence[str]) -> set[str]:
+    """Paths of the layers that the patterns name.
+
+    Raises:
+        RecipeError: if a pattern matches no layer.
+    """
+    paths = {path_of(n) for n in graph.graph.nodes if is_integer(n)}
+    kept: set[str] = set()
+    for pattern in keep_float:
+        matched = {path for path in paths if fnmatch.fnmatchcase(path, pattern)}
+        if not matched:
+            raise RecipeError(
+                f"quantization.keep_float: {pattern!r} matches no layer; the layers are: "
+                f"{', '.join(sorted(paths))}."
+            )
+        kept |= matched
+    return kept
 
 
 class _Placement:
@@ -105,18 +133,21 @@ class _Placement:
         weight_bits: int,
         per_channel: bool,
         keep_float: Sequence[str],
+        codebook: bool,
     ) -> None:
         self.graph = graph
         self.activations = grid.activations
         self.grid = grid
-        self.weight_grid = IntegerGrid(grid.width(weight_bits), True, 0 if per_channel else None)
+        self.codebook_bits = weight_bits if codebook else None
+        width = grid.kernel_width if codebook else grid.width(weight_bits)
+        self.weight_grid = IntegerGrid(width, True, 0 if per_channel else None)
         self.keep_float = keep_float
         self.quantizers: dict[str, Quantizer] = {}
         self.group: dict[fx.Node, fx.Node] = {}
         self.inputs = [node for node in graph.graph.nodes if node.op == "placeholder"]
 
     def run(self) -> Placed:
-        kept = self._kept_layers()
+        kept = kept_layers(self.graph, self.keep_float)
         layers = [n for n in self.graph.graph.nodes if is_integer(n) and path_of(n) not in kept]
         behind = {node: behind_activation(node, self.grid.absorbs_leaky_relu) for node in layers}
         absorbed = {output for node, output in behind.items() if output is not node}
@@ -149,19 +180,6 @@ class _Placement:
         self.graph.recompile()
         return Placed(self.graph, self.quantizers, tuple(sorted(kept)))
 
-    def _kept_layers(self) -> set[str]:
-        paths = {path_of(n) for n in self.graph.graph.nodes if is_integer(n)}
-        kept: set[str] = set()
-        for pattern in self.keep_float:
-            matched = {path for path in paths if fnmatch.fnmatchcase(path, pattern)}
-            if not matched:
-                raise RecipeError(
-                    f"quantization.keep_float: {pattern!r} matches no layer; the layers are: "
-                    f"{', '.join(sorted(paths))}."
-                )
-            kept |= matched
-        return kept
-
     def _join(self, a: fx.Node, b: fx.Node) -> None:
         """Put two tensors on one grid (union-find)."""
         self.group[self._representative(a)] = self._representative(b)
@@ -188,7 +206,8 @@ class _Placement:
                 input_index=self.inputs.index(representative) if is_input else None,
             )
             with self.graph.graph.inserting_before(first):
-                parameters[representative] = self._parameters(name, torch.tensor(1.0))
+                scale, zero_point = self._scale_and_zero(name, torch.tensor(1.0))
+                parameters[representative] = (scale, zero_point)
         scale, zero_point = parameters[representative]
         at = root.next if root.op != "placeholder" else first
         with self.graph.graph.inserting_before(at):
@@ -215,8 +234,8 @@ class _Placement:
             name, "constant", grid, path_of(reader), str(constant.target)
         )
         with self.graph.graph.inserting_after(constant):
-            scale, zero_point = self._parameters(name, torch.tensor(1.0))
-        with self.graph.graph.inserting_after(zero_point):
+            scale, zero_point = self._scale_and_zero(name, torch.tensor(1.0))
+        with self.graph.graph.inserting_after(scale):
             node = self.graph.graph.call_function(FAKE_QUANTIZE)
         constant.replace_all_uses_with(node)
         node.args = (constant, scale, zero_point, grid.bits, grid.signed, NO_AXIS)
@@ -227,37 +246,52 @@ class _Placement:
         weight = stored_weight(used)
         key = str(weight.target)
         if key not in done:
-            value = read_parameter(self.graph, weight)
-            name = self._name(path_of(layer) + "_weight")
-            grid = self.weight_grid
-            self.quantizers[name] = Quantizer(name, "weight", grid, path_of(layer), key)
-            shape = () if grid.axis is None else (len(value),)
-            with self.graph.graph.inserting_after(weight):
-                scale, zero_point = self._parameters(name, torch.ones(shape))
-            with self.graph.graph.inserting_after(zero_point):
-                axis = NO_AXIS if grid.axis is None else grid.axis
-                node = self.graph.graph.call_function(
-                    FAKE_QUANTIZE, (weight, scale, zero_point, grid.bits, True, axis)
-                )
-            node.meta.update(val=weight.meta["val"], path=path_of(layer), quantizer=name)
-            done[key] = node
+            done[key] = self._weight_quantizer(layer, weight)
         if used is weight:
             layer.args = (layer.args[0], done[key], *layer.args[2:])
         else:
             used.args = (done[key], *used.args[1:])
 
-    def _parameters(self, name: str, scale: torch.Tensor) -> tuple[fx.Node, fx.Node]:
+    def _weight_quantizer(self, layer: fx.Node, weight: fx.Node) -> fx.Node:
+        path, grid, bits = path_of(layer), self.weight_grid, self.codebook_bits
+        name = self._name(path + "_weight")
+        self.quantizers[name] = Quantizer(
+            name, "weight", grid, path, str(weight.target), codebook_bits=bits
+        )
+        shape = () if grid.axis is None else (len(read_parameter(self.graph, weight)),)
+        scale = torch.ones(shape)
+        with self.graph.graph.inserting_after(weight):
+            if bits is None:
+                parameters = self._scale_and_zero(name, scale)
+            else:
+                levels = torch.zeros(*shape, 1 << bits)
+                parameters = self._parameters(
+                    name, scale=scale, thresholds=levels[..., 1:].clone(), codebook=levels
+                )
+        with self.graph.graph.inserting_after(parameters[0]):
+            node = self.graph.graph.call_function(
+                FAKE_QUANTIZE if bits is None else CODEBOOK_QUANTIZE
+            )
+        axis = NO_AXIS if grid.axis is None else grid.axis
+        rest = (grid.bits, True, axis) if bits is None else ()
+        node.args = (weight, *parameters, *rest)
+        node.meta.update(val=weight.meta["val"], path=path, quantizer=name)
+        return node
+
+    def _scale_and_zero(self, name: str, scale: torch.Tensor) -> tuple[fx.Node, ...]:
+        return self._parameters(name, scale=scale, zero_point=torch.zeros_like(scale))
+
+    def _parameters(self, name: str, **values: torch.Tensor) -> tuple[fx.Node, ...]:
+        """Register a quantizer's parameters; the nodes that read them, the first one last in the graph."""
         holder = nn.Module()
-        holder.register_parameter("scale", nn.Parameter(scale, requires_grad=False))
-        zero = nn.Parameter(torch.zeros_like(scale), requires_grad=False)
-        holder.register_parameter("zero_point", zero)
         getattr(self.graph, QUANTIZERS).add_module(name, holder)
         nodes = []
-        for key, value in (("zero_point", zero), ("scale", scale)):
+        for key, value in values.items():
+            holder.register_parameter(key, nn.Parameter(value, requires_grad=False))
             node = self.graph.graph.get_attr(f"{QUANTIZERS}.{name}.{key}")
             node.meta.update(val=value.to("meta"), path="")
             nodes.append(node)
-        return nodes[1], nodes[0]
+        return tuple(nodes)
 
     def _name(self, path: str) -> str:
         base = re.sub(r"\W", "_", path)

@@ -156,8 +156,7 @@ class _Checks:
             how += f"; {self.target.name} owes {self.target.parity_lsb} step at each"
         reason = ""
         if device.core is None:
-            width = variant.grid.width(variant.weight_bits)
-            reason = why_inexact(width, environment().flags)
+            reason = why_inexact(variant.weight_width, environment().flags)
         values = {"parity.max_lsb": parity["max_lsb"]}
         if parity["islands"] or self.target.parity_lsb:
             values["parity.integer_lsb"] = parity["integer_lsb"]

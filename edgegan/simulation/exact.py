@@ -19,6 +19,7 @@ from edgegan.lowering.channels_last_products import PRODUCTS
 from edgegan.lowering.expand_phases import EXPAND_PHASES
 from edgegan.lowering.graph import is_call, is_parameter
 from edgegan.lowering.hoist_activation import SELECTION
+from edgegan.quantization.codebook_quantize import CODEBOOK_QUANTIZE, codebook_integers
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE, along, integer_range
 from edgegan.quantization.placement_rules import ABSORBED, JOINS, LAYERS, is_zero_pad
 from edgegan.simulation.arithmetic import (
@@ -101,6 +102,8 @@ class _Simulation(fx.Interpreter):
         args: Any = fx.node.map_arg(n.args, lambda a: self.env[a])
         if n.target is FAKE_QUANTIZE:
             return self._quantizer(n, args)
+        if n.target is CODEBOOK_QUANTIZE:
+            return _on_codebook(*args)
         if is_call(n, *LAYERS) and all(isinstance(a, Quantized) for a in args[:2]):
             return _layer(n, args, self.arithmetic)
         if is_call(n, aten.leaky_relu.default) and isinstance(args[0], Accumulator | Binary):
@@ -224,6 +227,15 @@ def _limit(
     zero_point = zero_point.round().to(torch.float64)
     steps = (values / scale).to(torch.float64) + zero_point
     return Quantized(steps.clamp(low, high), scale, zero_point)
+
+
+def _on_codebook(
+    x: torch.Tensor, scale: torch.Tensor, thresholds: torch.Tensor, codebook: torch.Tensor
+) -> Quantized:
+    """A weight as its codebook's integers, which are symmetric."""
+    integers = codebook_integers(x, scale, thresholds, codebook).to(torch.float64)
+    shaped = along(scale, x.ndim, 0)
+    return Quantized(integers, shaped, torch.zeros_like(shaped, dtype=torch.float64))
 
 
 def _values(value: Any) -> Any:
