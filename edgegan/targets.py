@@ -75,7 +75,7 @@ class LoweringProfile:
         adaptive_norms: whether an instance norm may take scale and shift from the graph; needs static
             sizes.
         kernel_bits: where set, layers whose phases hold more weights than their kernel keep the
-            kernel as their weight, if sums of its taps of so many bits fit int8.
+            kernel as their weight, if sums of its taps of so many bits fit int8 (of 8 bits, one tap).
     """
 
     name: str
@@ -281,6 +281,9 @@ def variant_of(
             )
         grid = replace(grid, name=f"{grid.name}-kernel", weight_site=site)
         lowering = replace(lowering, name=f"{lowering.name}-kernel", kernel_bits=weight_bits)
+    if codebook and grid.executor == "ort" and static_sizes:
+        # Phases of one tap each, padded with zeros: a codebook may have no zero, so the kernel is stored.
+        lowering = replace(lowering, name=f"{lowering.name}-codebook", kernel_bits=8)
     if not static_sizes:
         if target.runtime != "ort":
             raise UsageError(

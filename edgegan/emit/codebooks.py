@@ -117,4 +117,6 @@ def _looked_up(
     value = insert("Reshape", "indices", value, rows)
     codebook = constant("codebook", book.integers, np.int8)
     value = insert("GatherElements", "entries", codebook, value, axis=1)
-    return insert("Reshape", "integers", value, constant("shape", shape, np.int64))
+    value = insert("Reshape", "integers", value, constant("shape", shape, np.int64))
+    value.shape, value.type = ir.Shape(shape), ir.TensorType(ir.DataType.INT8)
+    return value

@@ -1,9 +1,9 @@
 """Phases of stored kernels in the ONNX model: built from the integers when the runtime loads it.
 
-    kernel (INT4) → Cast float → MatMul columns → MatMul rows → shuffle → Cast INT8 → DequantizeLinear
+    kernel → Cast float → MatMul columns → MatMul rows → shuffle → Cast INT8 → DequantizeLinear
 
-All of it is constant, so the runtime folds it once; what runs is the same int8 convolution as with
-stored phases. The sums are of small integers, exact in float.
+The kernel is INT4, INT2, or what a codebook gives. All of it is constant, so the runtime folds it once;
+what runs is the same int8 convolution as with stored phases. Sums are of small integers, exact in float.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ def _integer_phases(
 ) -> ir.Value:
     integers, scale, _ = dequantize.inputs
     assert integers is not None and scale is not None
-    outputs, inputs, *_ = constant_of(_stored(integers)).shape
+    stored = _stored(integers)
+    outputs, inputs, *_ = (int(side) for side in stored.shape)  # type: ignore[union-attr, arg-type]
     (f, a, _), (g, b, _) = rows.shape, columns.shape
     name = str(node.outputs[0].name)
 
@@ -107,7 +108,7 @@ def _integer_phases(
     def shape(sides: list[int], key: str) -> ir.Value:
         return add_initializer(graph, f"{name}_{key}", np.array(sides, np.int64))
 
-    value = insert("Cast", [_stored(integers)], to=int(ir.DataType.FLOAT))
+    value = insert("Cast", [stored], to=int(ir.DataType.FLOAT))
     value = insert("MatMul", [value, matrix(columns, "columns")])  # [o, i, t, (g b)]
     value = insert("Transpose", [value], perm=[0, 1, 3, 2])
     value = insert("MatMul", [value, matrix(rows, "rows")])  # [o, i, (g b), (f a)]
@@ -132,8 +133,8 @@ def _integer_phases(
 
 
 def _stored(integers: ir.Value) -> ir.Value:
-    """The initializer behind the Cast of a narrow type."""
+    """The initializer behind the Cast of a narrow type; else the integers themselves."""
     cast = integers.producer()
-    value = integers if cast is None else cast.inputs[0]
-    assert value is not None
+    value = integers if cast is None or cast.op_type != "Cast" else cast.inputs[0]
+    assert value is not None and value.shape is not None
     return value
