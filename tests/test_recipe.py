@@ -36,7 +36,6 @@ def test_shipped_recipes_load_and_resolve(name: str) -> None:
         ({"calibration": {"sample": 3}}, "'calibration.sample'; did you mean 'samples'"),
         ({"quantization": {"weight_bits": 9}}, "quantization.weight_bits"),
         ({"quantization": {"weight_quantizer": "kmeans"}}, "quantization.weight_quantizer"),
-        ({"quantization": {"weight_bits": 1}}, "needs at least 2 bits"),
         ({"targets": ["ort-x87"]}, "known targets: ort-x86"),
         ({"calibration": {"activation_quantiles": [0.9, 0.1]}}, "0 <= low < high <= 1"),
         ({"calibration": {"samples": "many"}}, "calibration.samples"),

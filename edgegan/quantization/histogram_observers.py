@@ -113,8 +113,13 @@ def least_divergence_range(
 
     The calibration of TensorRT (Migacz 2017, "8-bit inference with TensorRT", GTC): of magnitudes, with
     what is clipped counted in the last bin; 128 levels, or 256 where nothing is negative.
+    The zeros that a ReLU makes are on every grid: as in NVIDIA's pytorch-quantization, the bin next to zero
+    counts as much as its neighbour. Else their spread over a level would outweigh everything.
     """
     magnitudes = counts[SIDE:] + counts[:SIDE][::-1]
+    magnitudes[0] = magnitudes[1]
+    if not magnitudes.any():
+        return low, high
     levels = 128 if low < 0 else 256
     used = int(np.flatnonzero(magnitudes).max()) + 1
     ends = [*range(levels, used, _PORTION), used]

@@ -63,6 +63,13 @@ def test_entropy_clips_a_lone_outlier() -> None:
     assert low >= 0 and 3.5 < high < 20
 
 
+def test_zeros_do_not_decide() -> None:
+    """What a ReLU leaves of a uniform distribution is clipped no more than the distribution itself."""
+    values = np.random.default_rng(4).uniform(-1, 1, size=(1, 100_000)).clip(0)
+    _, high = ends(observed("entropy", values))
+    assert high > 0.97
+
+
 def test_divergence_by_hand() -> None:
     """4 bins on 2 levels: p = (4, 0, 1, 3 + 2) / 10, q = (4, 0, 2, 2) / 8."""
     magnitudes = np.zeros(SIDE, np.int64)
