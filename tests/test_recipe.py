@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from edgegan.card import load_card
 from edgegan.errors import RecipeError, UsageError
 from edgegan.recipe import Recipe, load_recipe, resolve
 from edgegan.resources import recipe_names
@@ -26,7 +27,7 @@ def test_shipped_recipes_load_and_resolve(name: str) -> None:
     assert recipe.name == name
     resolved, weights = resolve(recipe, folder)
     assert (weights / resolved.generator.weights).is_file()
-    assert resolved.features == "fashion-features"
+    assert resolved.features == load_card(str(recipe.generator.zoo)).feature_network
 
 
 @pytest.mark.parametrize(
