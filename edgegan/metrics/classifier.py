@@ -33,7 +33,8 @@ class Classifier(nn.Module):
     """Images to class logits.
 
     ``forward``: float32 ``[N, image_channels, H, W]`` in [-1, 1] to float32 ``[N, classes]``;
-    ``features``: the same images to float32 ``[N, channels[-1]]``.
+    ``features``: the same images to float32 ``[N, channels[-1]]``; ``stages``: to the activations after the
+    stem and each block, which LPIPS compares.
     """
 
     def __init__(
@@ -50,6 +51,12 @@ class Classifier(nn.Module):
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         return torch.relu(self.norm(self.blocks(self.stem(images)))).mean((2, 3))
+
+    def stages(self, images: torch.Tensor) -> list[torch.Tensor]:
+        found = [self.stem(images)]
+        for block in self.blocks:
+            found.append(block(found[-1]))
+        return [torch.relu(x) for x in found]
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.classify(self.features(images))

@@ -20,11 +20,8 @@ from edgegan.errors import UsageError
 from edgegan.generators.load import load_module
 from edgegan.metrics import inception, vgg
 from edgegan.metrics.extractor import NO_RESIZE, FeatureDescription
-from edgegan.metrics.statistics import (
-    FeatureStatistics,
-    MomentAccumulator,
-    load_statistics,
-)
+from edgegan.metrics.statistics import FeatureStatistics, MomentAccumulator
+from edgegan.metrics.statistics_file import load_statistics
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,13 @@ class FeatureNetwork:
 
     @torch.no_grad()
     def logits(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Class logits, float32 ``[N, classes]``; see ``extract``."""
+        """Class logits, float32 ``[N, classes]``; see ``extract``.
+
+        Raises:
+            UsageError: if the network is no classifier: ``forward`` gives its features.
+        """
+        if self.spec.network.method == "forward":
+            raise UsageError(f"feature network {self.name} is no classifier; name one that is.")
         self.description.check_images(images)
         logits: torch.Tensor = self.module(torch.from_numpy(images))
         return logits.numpy()
@@ -98,12 +101,18 @@ class FeatureNetwork:
 INCEPTION = "inception"
 VGG16 = "vgg16"
 _INCEPTION_SPEC = FeatureSection(
-    network=NetworkSection(source="edgegan.metrics.inception:Inception", weights=inception.FILE),
+    network=NetworkSection(
+        source="edgegan.metrics.inception:Inception",
+        weights=inception.WEIGHTS.name,
+        method="features",
+    ),
     dimensions=inception.DIMENSIONS,
     channels=3,
 )
 _VGG16_SPEC = FeatureSection(
-    network=NetworkSection(source="edgegan.metrics.vgg:VGG16", weights=vgg.FILE, method="features"),
+    network=NetworkSection(
+        source="edgegan.metrics.vgg:VGG16", weights=vgg.WEIGHTS.name, method="features"
+    ),
     dimensions=vgg.DIMENSIONS,
     channels=3,
 )
@@ -124,14 +133,24 @@ def load_feature_network(name: str) -> FeatureNetwork:
     return FeatureNetwork(name, module, card.features, folder)
 
 
-def find_feature_network(features: str | FeatureSection, folder: Path) -> FeatureNetwork:
-    """``inception``, ``vgg16``, a zoo network, or one's own from ``folder`` (which runs its source)."""
+def find_feature_network(
+    features: str | FeatureSection, folder: Path, weights: Path | None = None
+) -> FeatureNetwork:
+    """``inception``, ``vgg16``, a zoo network, or one's own from ``folder`` (which runs its source).
+
+    Args:
+        weights: file of the first two; else see ``WeightsFile.path``.
+
+    Raises:
+        EdgeganError: if there is no such network, or its weights cannot be had or used.
+    """
     if features == INCEPTION:
-        standard = inception.load_inception(inception.weights_path())
+        standard = inception.load_inception(weights)
         return FeatureNetwork(INCEPTION, standard, _INCEPTION_SPEC, folder, inception.RESIZE)
     if features == VGG16:
-        module = vgg.load_vgg16(vgg.weights_path())
-        return FeatureNetwork(VGG16, module, _VGG16_SPEC, folder, vgg.RESIZE)
+        return FeatureNetwork(VGG16, vgg.load_vgg16(weights), _VGG16_SPEC, folder, vgg.RESIZE)
+    if weights is not None:
+        raise UsageError("--weights is the file of inception or vgg16; name one of them.")
     if isinstance(features, str):
         return load_feature_network(features)
     network = features.network

@@ -6,22 +6,24 @@ it: the activations of the second fully connected layer, of images resized to 22
 
 from __future__ import annotations
 
-import os
-import pickle
 from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn.functional import interpolate
 
-from edgegan.cache import file_digest
-from edgegan.errors import ModelError, UnavailableError
-from edgegan.generators.load import load_tensors
+from edgegan.errors import UnavailableError
+from edgegan.metrics.weights_file import WeightsFile
 
-FILE = "vgg16-397923af.pth"
-URL = f"https://download.pytorch.org/models/{FILE}"
-BYTES = 553_433_881
-SHA256 = "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0"
+_FILE = "vgg16-397923af.pth"
+WEIGHTS = WeightsFile(
+    title="VGG16",
+    name=_FILE,
+    url=f"https://download.pytorch.org/models/{_FILE}",
+    bytes=553_433_881,
+    sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+    variable="EDGEGAN_VGG16",
+)
 DIMENSIONS = 4096
 RESIZE = "bilinear to 224x224 with antialiasing, in the network"
 
@@ -76,32 +78,13 @@ class VGG16(nn.Module):
         return result
 
 
-def weights_path() -> Path:
-    """``$EDGEGAN_VGG16``, or where torchvision itself keeps the file."""
-    given = os.environ.get("EDGEGAN_VGG16")
-    return Path(given) if given else Path(torch.hub.get_dir()) / "checkpoints" / FILE
-
-
-def load_vgg16(path: Path) -> VGG16:
-    """Check the file and fill the network with it; nothing is downloaded or unpickled.
+def load_vgg16(given: Path | None = None) -> VGG16:
+    """Fill the network from ``given``, or where ``WeightsFile.path`` finds the weights.
 
     Raises:
-        UnavailableError: if the file is not there, or torchvision is not installed.
+        UnavailableError: if they cannot be had, or torchvision is not installed.
         ModelError: if the file is another one, or holds anything but tensors.
     """
-    if not path.is_file():
-        raise UnavailableError(
-            f"the VGG16 weights are not at {path}: fetch {URL} ({BYTES} bytes, SHA-256 {SHA256}) and put "
-            "the file there, or its path into EDGEGAN_VGG16; without it, use the data set's own feature "
-            "network."
-        )
-    if file_digest(path) != SHA256:
-        raise ModelError(
-            f"{path} is not {FILE}: its SHA-256 is not {SHA256}; fetch it again from {URL}."
-        )
     module = VGG16()
-    try:
-        module.network.load_state_dict(load_tensors(path))
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise ModelError(f"{path} is refused: it holds more than tensors ({error}).") from None
+    module.network.load_state_dict(WEIGHTS.load(given))
     return module.eval().requires_grad_(False)

@@ -16,7 +16,7 @@ from edgegan.errors import DataError
 from edgegan.generators.load import build_module
 from edgegan.metrics.features import FeatureNetwork, feature_statistics
 from edgegan.metrics.squeezenet import state_from_arrays
-from edgegan.metrics.statistics import save_statistics
+from edgegan.metrics.statistics_file import save_statistics
 from edgegan.training.classifier import ClassifierTask
 from edgegan.training.half_weights import round_to_half, save_half
 from edgegan.training.loop import Progress, processor_hours, train

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -35,7 +36,12 @@ def test_missing_weights_are_a_sentence(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(UnavailableError) as error:
         find_feature_network("inception", tmp_path)
     text = str(error.value)
-    for part in (inception.FILE, "95628359 bytes", inception.SHA256, "EDGEGAN_INCEPTION"):
+    for part in (
+        inception.WEIGHTS.name,
+        "95628359 bytes",
+        inception.WEIGHTS.sha256,
+        "EDGEGAN_INCEPTION",
+    ):
         assert part in text
     assert "\n" not in text
 
@@ -56,7 +62,7 @@ def test_code_in_the_file_is_not_run(
         torch.save({"a": Exploit()}, path)
     else:
         path.write_bytes(pickle.dumps(Exploit()))
-    monkeypatch.setattr(inception, "SHA256", file_digest(path))
+    monkeypatch.setattr(inception, "WEIGHTS", replace(inception.WEIGHTS, sha256=file_digest(path)))
     with pytest.raises(ModelError, match="is refused"):
         inception.load_inception(path)
 
@@ -76,7 +82,7 @@ def he_initialized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
             nn.init.kaiming_normal_(part.weight)
     path = tmp_path / "w.pth"
     torch.save(skeleton.state_dict(), path)
-    monkeypatch.setattr(inception, "SHA256", file_digest(path))
+    monkeypatch.setattr(inception, "WEIGHTS", replace(inception.WEIGHTS, sha256=file_digest(path)))
     monkeypatch.setenv("EDGEGAN_INCEPTION", str(path))
     with mock.patch.object(theirs, "load_state_dict_from_url", lambda *a, **k: torch.load(path)):
         yield path
@@ -90,6 +96,8 @@ def test_the_network_is_pytorch_fids(he_initialized: Path) -> None:
     with torch.no_grad():
         expected = reference(torch.from_numpy((images + 1) / 2))[0].flatten(1).numpy()
     np.testing.assert_allclose(network.extract(images), expected, rtol=1e-5, atol=1e-6)
+    classify = torch.load(he_initialized)["fc.weight"].numpy()
+    np.testing.assert_allclose(network.logits(images), expected @ classify.T, rtol=1e-4, atol=1e-5)
     assert expected.std() > 1e-3
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from edgegan.errors import DataError
-from edgegan.metrics.statistics import MomentAccumulator, load_statistics, save_statistics
+from edgegan.metrics.statistics import MomentAccumulator
+from edgegan.metrics.statistics_file import load_statistics, save_statistics
 
 
 def test_streaming_equals_numpy() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,17 +22,17 @@ def test_missing_weights_are_a_sentence(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(UnavailableError) as error:
         find_feature_network("vgg16", tmp_path)
     text = str(error.value)
-    for part in (vgg.FILE, "553433881 bytes", vgg.SHA256, "EDGEGAN_VGG16"):
+    for part in (vgg.WEIGHTS.name, "553433881 bytes", vgg.WEIGHTS.sha256, "EDGEGAN_VGG16"):
         assert part in text
     assert "\n" not in text
 
 
 def test_another_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "w.pth"
-    torch.save({"features.0.weight": torch.zeros(2)}, path)
+    torch.save({"features.0.weight": Path("no tensor")}, path)
     with pytest.raises(ModelError, match="SHA-256"):
         vgg.load_vgg16(path)
-    monkeypatch.setattr(vgg, "SHA256", file_digest(path))
+    monkeypatch.setattr(vgg, "WEIGHTS", replace(vgg.WEIGHTS, sha256=file_digest(path)))
     with pytest.raises(ModelError, match="is refused"):
         vgg.load_vgg16(path)
 
@@ -43,7 +44,7 @@ def test_features_stages_and_logits(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     theirs = vgg16(weights=None).eval()
     path = tmp_path / "w.pth"
     torch.save(theirs.state_dict(), path)
-    monkeypatch.setattr(vgg, "SHA256", file_digest(path))
+    monkeypatch.setattr(vgg, "WEIGHTS", replace(vgg.WEIGHTS, sha256=file_digest(path)))
     monkeypatch.setenv("EDGEGAN_VGG16", str(path))
     network = find_feature_network("vgg16", tmp_path)
     assert network.description.resize == vgg.RESIZE

@@ -14,7 +14,7 @@ from edgegan.datasets.catalogue import ImageSet
 from edgegan.errors import ModelError
 from edgegan.generators.contract import GeneratorSpec
 from edgegan.metrics.features import FeatureNetwork, feature_statistics
-from edgegan.metrics.statistics import save_statistics
+from edgegan.metrics.statistics_file import save_statistics
 from edgegan.training.evaluation import evaluate_generator, evaluate_translation
 from edgegan.training.sample_grid import save_grid
 
