@@ -14,6 +14,7 @@ from typing import Any
 
 from edgegan.bundle import Bundle, TargetEntry, open_bundle
 from edgegan.checks.check import Check, Limit, Verdict
+from edgegan.checks.measurement import estimated
 from edgegan.checks.speed import FLOAT, LOWERED, QUANTIZED, Speed, measure_speed, spread_note
 from edgegan.devices import Device, devices_for, why_not_native
 from edgegan.errors import UnavailableError, UsageError
@@ -27,7 +28,6 @@ from edgegan.measurements import (
     COUNTED,
     TIMELESS,
     Subject,
-    estimated,
     judge_gate,
     processes_for,
 )

@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgegan.checks.check import Check, Limit, Verdict, judge, judge_estimate, number
+from edgegan.checks.check import Check, Limit
+from edgegan.checks.measurement import Measurement, estimated
 from edgegan.checks.speed import FLOAT, QUANTIZED, Speed, spread_note
 from edgegan.devices import Device
 from edgegan.emulation.cores import find_core
@@ -20,7 +21,6 @@ from edgegan.generators import latents
 from edgegan.generators.contract import InputSpec
 from edgegan.latency.confidence import (
     MEDIAN_SAMPLES,
-    Estimate,
     median_estimate,
     percentile_estimate,
 )
@@ -55,45 +55,6 @@ class Subject:
     def loaded(self) -> Footprint:
         assert self.footprint is not None, "as timed"
         return self.footprint
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """A value that a gate can be held against.
-
-    Attributes:
-        value: the number.
-        detail: how it was measured.
-        interval: 95 % confidence interval; None for a deterministic value.
-        lacking: why it cannot be judged, and the remedy; empty if it can.
-    """
-
-    value: float
-    detail: str
-    interval: tuple[float, float] | None = None
-    lacking: str = ""
-
-    def check(self, name: str, target: str, limit: Limit) -> Check:
-        """Hold it against a limit."""
-        verdict, reason = self._judge(limit)
-        detail = "; ".join(part for part in (reason, self.detail) if part)
-        return Check(name, target, self.value, limit, verdict, detail, self.interval)
-
-    def _judge(self, limit: Limit) -> tuple[Verdict, str]:
-        if self.lacking:
-            return Verdict.INCONCLUSIVE, self.lacking
-        if self.interval is None:
-            return judge(self.value, limit), ""
-        verdict = judge_estimate(Estimate(self.value, *self.interval), limit)
-        if verdict is not Verdict.INCONCLUSIVE:
-            return verdict, ""
-        low, high = (number(end) for end in self.interval)
-        return verdict, f"the 95 % interval, {low} to {high}, straddles the limit"
-
-
-def estimated(estimate: Estimate, detail: str, lacking: str = "") -> Measurement:
-    """A noisy value."""
-    return Measurement(estimate.value, detail, (estimate.low, estimate.high), lacking)
 
 
 def _percentile(level: int) -> Callable[[Subject], Measurement]:

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from edgegan.checks.check import Check, Limit, Verdict
+from edgegan.checks.measurement import Measurement
 from edgegan.checks.speed import Speed
 from edgegan.devices import Device
 from edgegan.latency.confidence import ratio_estimate
 from edgegan.latency.measure import Timing
 from edgegan.latency.memory import Footprint
-from edgegan.measurements import Measurement, Subject, judge_gate, processes_for
+from edgegan.measurements import Subject, judge_gate, processes_for
 from edgegan.runtimes.base import ExecutionMap, LayerExecution
 from edgegan.targets import find_target
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from edgegan.checks.check import Check, Limit, Verdict, judge, judge_estimate
+from edgegan.checks.check import Check, Limit, Verdict, judge
+from edgegan.checks.measurement import estimated
 from edgegan.checks.speed import FLOAT, QUANTIZED
 from edgegan.devices import Device
 from edgegan.latency.confidence import Estimate
@@ -195,9 +196,7 @@ class _Checks:
 
     def _add_noisy(self, where: str, name: str, estimate: Estimate, detail: str) -> None:
         limit = self.limits.gate(where, name)
-        verdict = judge_estimate(estimate, limit)
-        interval = (estimate.low, estimate.high)
-        self.checks.append(Check(name, where, estimate.value, limit, verdict, detail, interval))
+        self.checks.append(estimated(estimate, detail).check(name, where, limit))
 
     def _add_failed(self, where: str, name: str, reason: str) -> None:
         limit = self.limits.gate(where, name)
