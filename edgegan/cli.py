@@ -16,6 +16,7 @@ from edgegan.bundle import Bundle, first_executable, open_bundle
 from edgegan.cache import StageCache, default_cache_folder
 from edgegan.card import card_folder, load_card
 from edgegan.checks.check import Verdict, overall
+from edgegan.commands.evaluate import evaluate_command
 from edgegan.datasets.catalogue import find_source
 from edgegan.diagnosis.diagnose import diagnose_bundle
 from edgegan.doctor import as_json as doctor_json
@@ -208,6 +209,9 @@ def benchmark_command(
     )
     terminal.verdict_line(shown, terminal.explain(checks, otherwise), json)
     raise typer.Exit(EXIT_GATE if failed else EXIT_OK)
+
+
+app.command("evaluate")(evaluate_command)
 
 
 @app.command()

@@ -3,7 +3,8 @@
     EdgeganError                1   something failed
     ├── UsageError              2   the command, the recipe or an option is wrong
     │   ├── RecipeError         2   the recipe cannot be read or does not fit its schema
-    │   └── OutputExistsError   2   the output is there already and --overwrite was not given
+    │   ├── OutputExistsError   2   the output is there already and --overwrite was not given
+    │   └── LackingError        2   a metric needs more than was given
     ├── ModelError              1   the generator, its weights or its graph cannot be used
     ├── DataError               1   a data set, statistics or image file cannot be used
     ├── BundleError             1   a bundle cannot be read
@@ -39,6 +40,10 @@ class RecipeError(UsageError):
 
 
 class OutputExistsError(UsageError):
+    pass
+
+
+class LackingError(UsageError):
     pass
 
 

@@ -87,10 +87,11 @@ class DataSource:
         """
         files = self.train if split == "train" else self.test
         for file in files:
-            self._check(folder / file.name, file)
+            self.check(folder / file.name, file)
         return ImageSet(*self.read([folder / file.name for file in files], split))
 
-    def _check(self, path: Path, file: DataFile) -> None:
+    def check(self, path: Path, file: DataFile) -> None:
+        """Refuse a file that is missing or not the published one (DataError)."""
         if not path.is_file():
             raise DataError(
                 f"{path} does not exist; `edgegan zoo data {self.name}` says where to get it."
@@ -256,3 +257,16 @@ def find_source(name: str) -> DataSource:
     if name not in CATALOGUE:
         raise UsageError(f"data set {name!r} is unknown; known data sets: {', '.join(CATALOGUE)}.")
     return CATALOGUE[name]
+
+
+def find_in_folder(folder: Path, split: str) -> DataSource | None:
+    """The data set whose files of ``split`` lie in ``folder``, by their names and checksums."""
+    for source in CATALOGUE.values():
+        files = source.train if split == "train" else source.test
+        try:
+            for file in files:
+                source.check(folder / file.name, file)
+        except DataError:
+            continue
+        return source
+    return None

@@ -16,7 +16,7 @@ from torch import nn
 from edgegan import __version__
 from edgegan.cache import digest
 from edgegan.card import FeatureSection, NetworkSection, card_folder, load_card
-from edgegan.errors import UsageError
+from edgegan.errors import LackingError, UsageError
 from edgegan.generators.load import load_module
 from edgegan.metrics import inception, vgg
 from edgegan.metrics.extractor import NO_RESIZE, FeatureDescription
@@ -83,10 +83,10 @@ class FeatureNetwork:
         """Class logits, float32 ``[N, classes]``; see ``extract``.
 
         Raises:
-            UsageError: if the network is no classifier: ``forward`` gives its features.
+            LackingError: if the network is no classifier: ``forward`` gives its features.
         """
         if self.spec.network.method == "forward":
-            raise UsageError(f"feature network {self.name} is no classifier; name one that is.")
+            raise LackingError(f"feature network {self.name} is no classifier; name one that is.")
         self.description.check_images(images)
         logits: torch.Tensor = self.module(torch.from_numpy(images))
         return logits.numpy()

@@ -16,7 +16,8 @@ from edgegan.metrics.psnr import check_pairs
 _RADIUS = 5
 _WINDOW = np.exp(-0.5 * (np.arange(-_RADIUS, _RADIUS + 1) / 1.5) ** 2)
 _WINDOW /= _WINDOW.sum()
-_SIDE = len(_WINDOW)
+SMALLEST = len(_WINDOW)
+"""Side of the window, and so of the smallest image."""
 _K1, _K2 = 0.01, 0.03
 
 
@@ -32,9 +33,9 @@ def ssim(
         DataError: if the shapes differ, or the images are smaller than the window.
     """
     check_pairs(images, references)
-    if min(images.shape[2:]) < _SIDE:
+    if min(images.shape[2:]) < SMALLEST:
         raise DataError(
-            f"SSIM needs images of at least {_SIDE}x{_SIDE} pixels, not "
+            f"SSIM needs images of at least {SMALLEST}x{SMALLEST} pixels, not "
             f"{images.shape[2]}x{images.shape[3]}; use PSNR."
         )
     pairs = zip(images, references, strict=True)
@@ -55,7 +56,7 @@ def _similarity(a: NDArray[np.float32], b: NDArray[np.float32], span: float) -> 
 def _blur(image: NDArray[np.float64]) -> NDArray[np.float64]:
     """Means under the window, ``[C, H, W]`` to ``[C, H - 10, W - 10]``."""
     for axis in (1, 2):
-        length = image.shape[axis] - _SIDE + 1
-        parts = (np.take(image, np.arange(i, i + length), axis) for i in range(_SIDE))
+        length = image.shape[axis] - SMALLEST + 1
+        parts = (np.take(image, np.arange(i, i + length), axis) for i in range(SMALLEST))
         image = sum((w * p for w, p in zip(_WINDOW, parts, strict=True)), start=np.zeros(()))
     return image

@@ -1,0 +1,1 @@
+"""Evaluation: whatever makes pictures, measured with every metric; what `edgegan evaluate` prints."""
