@@ -16,6 +16,7 @@ from edgegan.bundle import Bundle, first_executable, open_bundle
 from edgegan.cache import StageCache, default_cache_folder
 from edgegan.card import card_folder, load_card
 from edgegan.checks.check import Verdict, overall
+from edgegan.commands.compare import compare_command
 from edgegan.commands.evaluate import evaluate_command
 from edgegan.datasets.catalogue import find_source
 from edgegan.diagnosis.diagnose import diagnose_bundle
@@ -212,6 +213,7 @@ def benchmark_command(
 
 
 app.command("evaluate")(evaluate_command)
+app.command("compare")(compare_command)
 
 
 @app.command()

@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from edgegan.errors import UsageError
+from edgegan.errors import OutputExistsError, UsageError
 
 
 def check_writable(path: Path, what: str) -> None:
@@ -27,6 +27,17 @@ def check_writable(path: Path, what: str) -> None:
         partial.unlink()
     except OSError as error:
         raise _refusal(path, what, error) from None
+
+
+def check_new(path: Path, what: str, overwrite: bool) -> None:
+    """As ``check_writable``, and that no file is there, unless it may be replaced.
+
+    Raises:
+        OutputExistsError: if one is.
+    """
+    if path.exists() and not overwrite:
+        raise OutputExistsError(f"{what} {path} exists; choose another file or give --overwrite.")
+    check_writable(path, what)
 
 
 def write_whole(path: Path, text: str, what: str) -> None:

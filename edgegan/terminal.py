@@ -30,8 +30,9 @@ _STYLES = {
     Verdict.REPORTED: "dim",
 }
 
+_TIMES = ("p50 ms", "p95 ms", "p99 ms", "spread", "load ms", "speed")
 _NUMBERS = frozenset(
-    {"value", "p50 ms", "p95 ms", "p99 ms", "spread", "load ms", "peak MB", "MACs"}
+    {"value", "original", *_TIMES, "peak MB", "bytes", "MACs", "qFID", "FID", "PSNR dB"}
 )
 """Columns that are aligned to the right."""
 

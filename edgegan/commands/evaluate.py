@@ -13,8 +13,11 @@ from edgegan.cache import StageCache, default_cache_folder
 from edgegan.checks.check import Limit, Verdict, number, overall
 from edgegan.errors import EXIT_GATE, EXIT_OK, UsageError
 from edgegan.evaluation.evaluate import Evaluation, Options, evaluate
+from edgegan.evaluation.gallery import gallery_of
 from edgegan.evaluation.names import METRIC_NAMES
 from edgegan.metrics.extractor import NO_RESIZE
+from edgegan.output_file import check_new, write_whole
+from edgegan.reports.gallery import render_gallery
 
 
 def evaluate_command(
@@ -68,6 +71,10 @@ def evaluate_command(
         bool, typer.Option("--intervals", help="Confidence intervals of all numbers.")
     ] = False,
     replicates: Annotated[int, typer.Option(min=10, help="Resamplings of an interval.")] = 100,
+    pictures: Annotated[
+        Path | None, typer.Option(help="Page with worst pairs, neighbours, strips (.html).")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a page.")] = False,
     fail_on_noise: Annotated[
         bool, typer.Option("--fail-on-noise", help="Inconclusive gates fail.")
     ] = False,
@@ -98,9 +105,13 @@ def evaluate_command(
         intervals=intervals,
         replicates=replicates,
     )
+    if pictures is not None:
+        check_new(pictures, "--pictures", overwrite)
     cache = StageCache(default_cache_folder() / "stages")
     with terminal.pipeline_progress(quiet) as listen:
         result = evaluate(measured, original, options, cache, listen)
+    if pictures is not None:
+        write_whole(pictures, render_gallery(gallery_of(result)), "--pictures")
     verdict = overall([check.verdict for check in result.checks])
     failed = verdict is Verdict.FAIL or (verdict is Verdict.INCONCLUSIVE and fail_on_noise)
     if json:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from edgegan.reports.gallery import template_environment
 from edgegan.reports.pictures import (
     DIFFERENCE_GAIN,
     as_pixels,
@@ -39,13 +39,7 @@ class Samples:
 
 def render(report: dict[str, Any], samples: Samples, license_text: str) -> str:
     """The page. Everything that comes from the user's model is escaped by the template."""
-    environment = Environment(
-        loader=PackageLoader("edgegan.reports", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = template_environment()
     environment.filters["number"] = _number
     first, *_ = report["targets"].values()
     checks = _of_first_target(report)
