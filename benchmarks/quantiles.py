@@ -14,8 +14,9 @@ from typing import Any
 
 from benchmarks.models import shipped
 from benchmarks.results_file import write_result
-from edgegan.checks.quality import measure_quality
-from edgegan.metrics.features import load_feature_network
+from edgegan.cache import StageCache, file_digest
+from edgegan.evaluation.engines import Compared, measure_engines
+from edgegan.evaluation.networks import find_network
 from edgegan.runtimes.ort import OrtRuntime
 from edgegan.stages import calibrate_ranges, capture_float, emit_quantized
 
@@ -37,17 +38,25 @@ def row(
         capture_float(bench, folder)
         calibrate_ranges(bench, folder, lambda done, total: None)
         emit_quantized(bench, folder, folder)
-        network = load_feature_network("fashion-features")
-        feed = bench.feed(SAMPLES, SEED)
         model, original = folder / "model.onnx", folder / "float.onnx"
-        quality = measure_quality(model, original, feed, network, OrtRuntime())
+        compared = Compared(
+            OrtRuntime().load(model),
+            OrtRuntime().load(original),
+            (file_digest(model), file_digest(original)),
+            bench.feed(SAMPLES, SEED),
+            (-1.0, 1.0),
+            "ONNX Runtime",
+        )
+        network = find_network("fashion-features", folder)
+        scores = measure_engines(compared, network, StageCache(folder / "cache"), seed=SEED)
+        numbers = {score.name: score.numbers[score.name] for score in scores}
     return {
         "bits": f"w{bits}a8",
         "activations": f"{activations[1]:g}/{activations[0]:g}",
         "weights": f"{weights[1]:g}/{weights[0]:g}",
-        "qfid": quality.qfid,
-        "fid_quantized": quality.fid_quantized,
-        "fid_float": quality.fid_float,
+        "qfid": numbers["qfid"].value,
+        "fid_quantized": numbers["fid"].value,
+        "fid_float": numbers["fid"].original,
     }
 
 

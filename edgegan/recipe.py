@@ -12,6 +12,15 @@ from edgegan.card import FeatureSection, card_folder, load_card
 from edgegan.checks.check import Limit
 from edgegan.emulation.cores import CoreName
 from edgegan.errors import RecipeError
+from edgegan.evaluation.names import (
+    FID_OF_ORIGINAL,
+    METRIC_NAMES,
+    NUMBER_NAMES,
+    ON_PIXELS,
+    ON_REAL_IMAGES,
+    in_report,
+    metric_of,
+)
 from edgegan.generators.contract import GeneratorSpec
 from edgegan.quantization.weight_quantizers.names import WeightQuantizer
 from edgegan.resources import recipe_names, resource_folder
@@ -40,7 +49,7 @@ Samples = Annotated[int, Field(ge=2, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 CHECK_NAMES = (
-    "lowering.relative_error", "psnr_db", "qfid", "fid.float", "fid.quantized", "size.ratio",
+    "lowering.relative_error", *map(in_report, NUMBER_NAMES), FID_OF_ORIGINAL, "size.ratio",
     "parity.max_lsb", "parity.integer_lsb", "parity.end_to_end_lsb", "int8.mac_share",
     "latency.ratio", "latency.ratio_lowered", "latency.ratio_half", "cost.instructions",
     "cost.ratio", "engine.count", "size.ort",
@@ -150,7 +159,10 @@ class ChecksSection(Strict):
         parity_samples: latents on which engine and simulation are compared.
         samples: latents of qFID and FID.
         seed: of all of them.
-        features: a feature network of the zoo by name, or one's own; default: the model's.
+        features: a feature network of the zoo by name, ``inception``, ``vgg16``, an ONNX file, or one's
+            own; default: the model's.
+        metrics: measured besides PSNR, qFID, FID and those of the gates.
+        real: folder of real pictures or of a data set's files; as many are taken as ``samples``.
         latency_seconds: least time spent in each timed model.
         emulation: of processors that are not here.
         gates: limits by check name, or by ``TARGET/CHECK`` for one target, ``TARGET@CORE/CHECK`` for
@@ -161,6 +173,8 @@ class ChecksSection(Strict):
     samples: Samples = 2000
     seed: Seed = 1
     features: str | FeatureSection | None = None
+    metrics: tuple[str, ...] = ()
+    real: str | None = None
     latency_seconds: Annotated[float, Field(gt=0, le=600)] = 1.0
     emulation: EmulationSection = EmulationSection()
     gates: dict[str, Limit] = {}
@@ -173,7 +187,26 @@ class ChecksSection(Strict):
                 raise ValueError(f"gate {name!r} is unknown; checks: {', '.join(CHECK_NAMES)}")
             if where:
                 _target(where.partition("@")[0])
+        for metric in self.metrics:
+            if metric not in METRIC_NAMES:
+                raise ValueError(
+                    f"metric {metric!r} is unknown; metrics: {', '.join(METRIC_NAMES)}"
+                )
+        if self.real is None and self.asked & {*ON_REAL_IMAGES}:
+            (name, *_) = sorted(self.asked & {*ON_REAL_IMAGES})
+            raise ValueError(f"{name} needs real pictures; name their folder in `checks.real`")
         return self
+
+    @property
+    def gated(self) -> tuple[str, ...]:
+        """Numbers of metrics that a gate is on."""
+        names = {key.rpartition("/")[2] for key in self.gates}
+        return tuple(number for number in NUMBER_NAMES if in_report(number) in names)
+
+    @property
+    def asked(self) -> set[str]:
+        """Metrics that have to be measured."""
+        return {*self.metrics, *map(metric_of, self.gated)}
 
     def gate(self, device: str, name: str) -> Limit | None:
         """The limit of a check on ``TARGET`` or ``TARGET@CORE``; the closest name wins."""
@@ -263,12 +296,14 @@ class ResolvedRecipe(Strict):
         recipe: as given, overrides applied.
         generator: the generator, from the recipe or its zoo card.
         features: the feature network, or None when images cannot be measured.
+        real: folder of real pictures, where there is one.
     """
 
     recipe: Recipe
     generator: GeneratorSpec
     license: str
     features: str | FeatureSection | None
+    real: Path | None = None
 
     def as_yaml(self) -> str:
         """The resolved recipe, itself a recipe; of one's own generator, beside its weights."""
@@ -276,11 +311,12 @@ class ResolvedRecipe(Strict):
         if self.recipe.generator.zoo is None:
             data["generator"] = self.generator.model_dump(mode="json")
         data["license"] = self.license
-        if self.features is not None:
+        features = self.recipe.checks.features or self.features
+        if features is not None:
             data["checks"]["features"] = (
-                self.features
-                if isinstance(self.features, str)
-                else self.features.model_dump(mode="json", exclude_none=True)
+                features
+                if isinstance(features, str)
+                else features.model_dump(mode="json", exclude_none=True)
             )
         return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
 
@@ -316,7 +352,24 @@ def resolve(recipe: Recipe, folder: Path) -> tuple[ResolvedRecipe, Path]:
         raise RecipeError(
             f"size_multiple: the inputs' height and width are no multiples of {multiple}."
         )
-    return resolved, weights
+    needy = recipe.checks.asked - {*ON_PIXELS}
+    if resolved.features is None and needy:
+        raise RecipeError(
+            f"{sorted(needy)[0]} needs a feature network, which this generator has none of; name one in "
+            "`checks.features`, or leave it out."
+        )
+    return _with_paths(resolved, folder), weights
+
+
+def _with_paths(resolved: ResolvedRecipe, folder: Path) -> ResolvedRecipe:
+    """With the files that its checks read, wherever the weights are."""
+    found: dict[str, Any] = {}
+    real, features = resolved.recipe.checks.real, resolved.recipe.checks.features
+    if real is not None:
+        found["real"] = (folder / real).resolve()
+    if isinstance(features, str) and features.endswith(".onnx"):
+        found["features"] = str((folder / features).resolve())
+    return resolved.model_copy(update=found)
 
 
 def _resolve(recipe: Recipe, folder: Path) -> tuple[ResolvedRecipe, Path]:

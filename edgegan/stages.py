@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,18 +23,22 @@ from safetensors.numpy import load_file, save_file
 from torch import fx
 
 from edgegan.bundle import GOLDEN_SEED, save_golden
+from edgegan.cache import StageCache, file_digest
 from edgegan.checks.parity import measure_parity, worst_of
-from edgegan.checks.quality import measure_quality
 from edgegan.emit.export import export_onnx
 from edgegan.emit.rows import rows_as_pixels
+from edgegan.evaluation.engines import Compared, measure_engines
+from edgegan.evaluation.folders import real_pictures
+from edgegan.evaluation.networks import find_network
 from edgegan.generators.fixed import fix_inputs
 from edgegan.generators.inputs import draw_inputs, draw_other_sizes
 from edgegan.generators.latents import RANGES, Samples
 from edgegan.generators.load import load_module
+from edgegan.latency.environment import environment
 from edgegan.lowering.capture import capture, check_any_size
 from edgegan.lowering.graph import EXAMPLE_BATCH
 from edgegan.lowering.lower import Lowered, lower
-from edgegan.metrics.features import find_feature_network
+from edgegan.metrics.feature_cache import array_digest
 from edgegan.quantization.calibrate import (
     Calibration,
     QuantizationParameters,
@@ -240,20 +244,43 @@ def check_parity(
     )
 
 
-def check_quality(bench: Workbench, folder: Path, folders: Folders, report: Report) -> None:
-    """``quality.json``: PSNR, and qFID and FID where there is a feature network."""
-    checks, features = bench.resolved.recipe.checks, bench.resolved.features
-    samples = checks.parity_samples if features is None else checks.samples
-    quality = measure_quality(
-        _engine(bench, folders),
-        _float_engine(folders),
-        bench.feed(samples, checks.seed),
-        bench.resolved.generator.output.value_range,
-        None if features is None else find_feature_network(features, bench.folder),
-        lambda done: report(done, samples),
+def check_quality(
+    bench: Workbench, folder: Path, folders: Folders, cache: StageCache, report: Report
+) -> None:
+    """``quality.json``: the metrics that the recipe asks for, of the engine beside the float model."""
+    resolved, checks = bench.resolved, bench.resolved.recipe.checks
+    samples = checks.parity_samples if resolved.features is None else checks.samples
+    title, here = _executed_by(bench), environment().key()
+    feed = bench.feed(samples, checks.seed)
+    drawn = [array_digest(value) for value in feed.values()]
+    quantized, original = (
+        [name, file_digest(model), drawn, here]
+        for name, model in (
+            (title, folders["emitted"] / "model.onnx"),
+            ("float", folders["captured"] / "float.onnx"),
+        )
     )
-    document = asdict(quality) | {"seed": checks.seed, "executed_by": _executed_by(bench)}
-    _write_json(folder / "quality.json", document)
+    real = None
+    if resolved.real is not None:
+        real = real_pictures(resolved.real, "train", samples, checks.seed)
+    scores = measure_engines(
+        Compared(
+            _engine(bench, folders),
+            _float_engine(folders),
+            (quantized, original),
+            feed,
+            resolved.generator.output.value_range,
+            title,
+        ),
+        None if resolved.features is None else find_network(resolved.features, bench.folder),
+        cache,
+        checks.metrics,
+        checks.gated,
+        real,
+        checks.seed,
+        lambda event: report(event.done, event.total) if event.total else None,
+    )
+    _write_json(folder / "quality.json", {"scores": [score.as_data() for score in scores]})
 
 
 def _engine(bench: Workbench, folders: Folders) -> Engine:

@@ -5,7 +5,7 @@ lowered    lowered.onnx            after the exact rewrites
 calibrated parameters.safetensors  scales and zero points
 emitted    model.onnx              QDQ
 golden     outputs.npz             images of a few inputs, with inputs.npz
-quality    quality.json            PSNR, qFID and FID of the engine
+quality    quality.json            PSNR, qFID, FID and further metrics of the engine
 diagnosis  diagnosis.json          layer by layer, against the float graph
 """
 
@@ -20,6 +20,8 @@ from edgegan.cache import StageCache, digest, file_digest
 from edgegan.card import FeatureSection, card_folder
 from edgegan.checks.speed import LOWERED, QUANTIZED
 from edgegan.diagnosis.diagnose import diagnose
+from edgegan.errors import ModelError
+from edgegan.evaluation.folders import real_pictures
 from edgegan.generators.identity import generator_digest, source_files_digest
 from edgegan.generators.inputs import draw_inputs
 from edgegan.latency.environment import environment
@@ -126,18 +128,27 @@ class VariantRun:
         return VariantResults(self.resolved, self.variant, self.first, self.runner.folders)
 
     def _quality(self, engine: Any) -> None:
-        checks, features = self.resolved.recipe.checks, self.resolved.features
+        resolved, checks = self.resolved, self.resolved.recipe.checks
+        features, real = resolved.features, resolved.real
+        samples = checks.samples if features is not None else checks.parity_samples
         self.runner.run(
             "quality",
             [
                 engine,
-                checks.samples if features is not None else checks.parity_samples,
+                samples,
                 checks.seed,
+                sorted(checks.asked),
+                checks.gated,
                 None if features is None else _features_digest(features, self.folder),
-                code("checks", "metrics"),
+                None if real is None else real_pictures(real, "train", samples, checks.seed).key,
+                code("checks", "metrics", "evaluation"),
             ],
             lambda out: self.stages.check_quality(
-                self.bench, out, self.runner.folders, self.runner.progress("quality")
+                self.bench,
+                out,
+                self.runner.folders,
+                self.runner.cache,
+                self.runner.progress("quality"),
             ),
         )
 
@@ -158,8 +169,12 @@ class VariantRun:
 
 def _features_digest(features: str | FeatureSection, folder: Path) -> str:
     """Digest of a feature network: of a zoo model's files, or of one's own source and weights."""
-    if features == "inception":  # its one file is checked when it is loaded
-        return features
+    if features in ("inception", "vgg16"):  # their one file is checked when it is loaded
+        return str(features)
+    if isinstance(features, str) and features.endswith(".onnx"):
+        if not Path(features).is_file():
+            raise ModelError(f"feature network {features} does not exist; check `checks.features`.")
+        return file_digest(Path(features))
     if isinstance(features, str):
         return digest([file_digest(path) for path in sorted(card_folder(features).iterdir())])
     files = [features.network.weights, *([features.statistics] if features.statistics else [])]

@@ -111,6 +111,15 @@ def test_doctor_and_zoo() -> None:
         (["benchmark", "no-bundle", "--max-regression", "much"], 2),
         (["benchmark", "no-bundle", "--threads", "0"], 2),
         (["verify", "no-bundle"], 1),
+        (["evaluate", "nothing"], 2),
+        (["evaluate", "no.onnx"], 1),
+        (["evaluate", "no.engine"], 1),
+        (["evaluate", "fashion-dcgan", "--metrics", "fdi"], 2),
+        (["evaluate", "fashion-dcgan", "--max", "fid"], 2),
+        (["evaluate", "fashion-dcgan", "--split", "both"], 2),
+        (["evaluate", "fashion-dcgan", "--real", "nowhere"], 1),
+        (["evaluate", "fashion-dcgan", "--metrics", "qfid"], 2),
+        (["compare", "no-bundle"], 1),
         (["inspect", "none.onnx"], 1),
         (["zoo", "data", "imagenet"], 2),
         (["zoo", "train", "nothing", "--data", "."], 2),
@@ -123,3 +132,25 @@ def test_faults_are_a_sentence_and_a_code(tmp_path: Path, arguments: list[str], 
     assert "Traceback" not in result.stderr
     assert result.stderr.strip()
     assert not (tmp_path / "x" / "manifest.json").exists()
+
+
+def test_evaluate(bundle: Path) -> None:
+    command = ("evaluate", str(bundle), "--samples", "20", "--seed", "3", "-q")
+    result = edgegan(*command, "--json")
+    assert result.returncode == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert document["schema"] == "edgegan.evaluate/1"
+    assert [score["name"] for score in document["metrics"]] == ["psnr"]
+    result = edgegan(*command, "--min", "psnr=10")
+    assert result.returncode == 0
+    assert max(map(len, result.stdout.splitlines()[:-1])) <= 80
+    assert result.stdout.strip().splitlines()[-1].startswith("PASS: 1 gate held")
+    assert edgegan(*command, "--max", "psnr=1").returncode == 3
+    close = f"psnr={document['metrics'][0]['value'] - 0.001}"
+    noisy = edgegan(*command, "--min", close)
+    assert noisy.returncode == 0 and "PASS (inconclusive)" in noisy.stdout
+    assert edgegan(*command, "--min", close, "--fail-on-noise").returncode == 3
+    page = bundle.parent / "page.html"
+    assert edgegan(*command, "--pictures", str(page)).returncode == 0
+    assert "Worst pairs" in page.read_text()
+    assert edgegan(*command, "--pictures", str(page)).returncode == 2

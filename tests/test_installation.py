@@ -10,9 +10,11 @@ import venv
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import edgegan
+from tests.evaluation.made import save_feature_network, save_pictures
 from tests.models import write_own_generator
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,15 +59,32 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("verify",),
         ("debug",),
         ("inspect",),
+        ("evaluate", "--metrics", "psnr"),
+        ("compare",),
         ("doctor",),
         ("zoo", "list"),
     ],
 )
 def test_the_core_runs_without_torch(bundle: Path, command: tuple[str, ...]) -> None:
-    takes_bundle = command[0] in ("benchmark", "verify", "debug", "inspect")
+    takes_bundle = command[0] not in ("doctor", "zoo")
     arguments = (command[0], str(bundle), *command[1:]) if takes_bundle else command
     result = light(*arguments)
     assert result.returncode == 0, result.stderr
+
+
+def test_features_without_torch(bundle: Path, tmp_path: Path) -> None:
+    """An ONNX file's need none; a network of the zoo is a sentence that names the extra."""
+    network = save_feature_network(tmp_path / "net.onnx", 8)
+    options = ("--samples", "20", "-q", "--metrics", "fid,qfid,kid,is,prc,density_coverage,realism")
+    real = np.random.default_rng(0).uniform(-1, 1, (20, 1, 8, 8)).astype(np.float32)
+    save_pictures(tmp_path / "real", real)
+    named = ("--features", str(network), "--real", str(tmp_path / "real"))
+    result = light("evaluate", str(bundle), *options, *named)
+    assert result.returncode == 0, result.stderr
+    result = light("evaluate", str(bundle), "-q", "--features", "fashion-features")
+    assert result.returncode == 4
+    assert "pip install 'edgegan[export]'" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_export_without_torch_names_the_extra(bundle: Path, tmp_path: Path) -> None:

@@ -24,6 +24,19 @@ ON_PIXELS = ("psnr", "ssim")
 """Of no feature network."""
 
 
+ON_REAL_IMAGES = ("kid", "prc", "density_coverage", "realism")
+"""Of real images one by one; FID makes do with their statistics."""
+
+IN_REPORTS = {"psnr": "psnr_db", "fid": "fid.quantized"}
+"""Names of numbers that a bundle's report calls otherwise; beside FID stands that of the original."""
+FID_OF_ORIGINAL = "fid.float"
+
+
+def in_report(number: str) -> str:
+    """A number's name in reports and in recipes' gates."""
+    return IN_REPORTS.get(number, number)
+
+
 def metric_of(number: str) -> str:
     """The metric that a number is of."""
     return next(metric for metric, names in NUMBERS.items() if number in names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from edgegan.checks.check import Check, Limit
@@ -70,10 +70,19 @@ class Score:
         parts = (network, f"{self.samples} samples", f"seed {self.seed}", against, self.note)
         return ", ".join(part for part in parts if part)
 
-    def check(self, number: str, target: str, limit: Limit | None) -> Check:
-        """Hold one of the numbers against a limit: its interval decides whether it can be judged."""
+    def check(self, number: str, target: str, limit: Limit | None, name: str = "") -> Check:
+        """Hold one of the numbers against a limit: its interval decides whether it can be judged.
+
+        Args:
+            name: of the check, where it is another one.
+        """
         found = self.numbers[number]
-        return Measurement(found.value, self.detail, found.interval).check(number, target, limit)
+        interval = found.interval and (found.interval[0], found.interval[1])
+        return Measurement(found.value, self.detail, interval).check(name or number, target, limit)
+
+    def as_data(self) -> dict[str, Any]:
+        """Everything, infinities included: what a stage keeps."""
+        return asdict(self)
 
     def as_json(self) -> dict[str, Any]:
         first, *_ = self.numbers.values()
@@ -87,6 +96,12 @@ class Score:
             "features": self.features,
             "note": self.note,
         }
+
+
+def score_of(data: dict[str, Any]) -> Score:
+    """A score from ``as_data``."""
+    numbers = {name: Number(**number) for name, number in data["numbers"].items()}
+    return Score(**(data | {"numbers": numbers}))
 
 
 def _finite(value: float) -> float | None:

@@ -31,7 +31,7 @@ def cached_features(
 
     Args:
         source: everything that the images depend on, JSON-serializable: digests of files, the model's
-            digest with seed and count, or ``images_digest``.
+            digest with seed and count, or ``array_digest``.
         batches: called when the features have to be made.
 
     Returns:
@@ -58,8 +58,8 @@ def cached_features(
     return features.reshape(-1, extractor.description.dimensions), there
 
 
-def images_digest(images: Images) -> str:
-    """SHA-256 of images in memory: their shape and their bytes."""
-    hashed = hashlib.sha256(repr((images.shape, images.dtype.str)).encode())
-    hashed.update(np.ascontiguousarray(images).data)
+def array_digest(values: NDArray[Any]) -> str:
+    """SHA-256 of an array, such as images in memory: its shape, its type and its bytes."""
+    hashed = hashlib.sha256(repr((values.shape, values.dtype.str)).encode())
+    hashed.update(np.ascontiguousarray(values).data)
     return hashed.hexdigest()

@@ -9,6 +9,8 @@ from edgegan.checks.check import Check, Limit, Verdict, judge
 from edgegan.checks.measurement import estimated
 from edgegan.checks.speed import FLOAT, QUANTIZED
 from edgegan.devices import Device
+from edgegan.evaluation.names import FID_OF_ORIGINAL, in_report
+from edgegan.evaluation.score import score_of
 from edgegan.latency.confidence import Estimate
 from edgegan.latency.environment import environment, package_versions
 from edgegan.results import TargetResults
@@ -46,6 +48,7 @@ def _target(result: TargetResults) -> dict[str, Any]:
         "unavailable": result.unavailable,
         "engines": result.read("engines"),
         "handoff": result.read("handoff"),
+        "metrics": [score_of(data).as_json() for data in variant.read("quality")["scores"]],
         "devices": {
             device.label: {
                 stage: result.read(stage, device)
@@ -91,18 +94,14 @@ class _Checks:
         return self.checks
 
     def _quality(self, quality: dict[str, Any]) -> None:
-        name, distances = self.target.name, quality["distances"]
-        how = f"{quality['samples']} samples, seed {quality['seed']}, {quality['executed_by']}"
-        psnr = math.inf if quality["psnr_db"] is None else quality["psnr_db"]
-        self._add(name, "psnr_db", psnr, how)
-        if distances is None:
-            return
-        how = f"{distances['features']}, {how}"
-        self._add(name, "qfid", distances["qfid"], how)
-        if distances["fid_float"] is not None:
-            real = f"{how}, against {distances['reference']}"
-            self._add(name, "fid.float", distances["fid_float"], real)
-            self._add(name, "fid.quantized", distances["fid_quantized"], real)
+        """Every number of the metrics, its interval deciding what is inconclusive."""
+        where = self.target.name
+        for score in map(score_of, quality["scores"]):
+            for number, found in score.numbers.items():
+                name = in_report(number)
+                if number == "fid" and found.original is not None:
+                    self._add(where, FID_OF_ORIGINAL, found.original, score.detail)
+                self.checks.append(score.check(number, where, self.limits.gate(where, name), name))
 
     def _device(self, device: Device) -> None:
         parity, execution = (self.results.read(s, device) for s in ("parity", "execution"))

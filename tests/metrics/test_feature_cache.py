@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edgegan.cache import StageCache
 from edgegan.errors import DataError
 from edgegan.metrics.extractor import FeatureDescription, FunctionExtractor, collect_features
-from edgegan.metrics.feature_cache import cached_features, images_digest
+from edgegan.metrics.feature_cache import array_digest, cached_features
 from edgegan.metrics.features import load_feature_network, split_batches
 
 MEANS = FunctionExtractor(
@@ -95,7 +95,7 @@ def test_the_digest_of_images_is_of_shape_and_pixels() -> None:
     changed = IMAGES.copy()
     changed[3, 1, 2, 2] += 0.01
     several = {
-        images_digest(x) for x in (IMAGES, IMAGES.copy(), changed, IMAGES.reshape(22, 1, 4, 4))
+        array_digest(x) for x in (IMAGES, IMAGES.copy(), changed, IMAGES.reshape(22, 1, 4, 4))
     }
     assert len(several) == 3
 
