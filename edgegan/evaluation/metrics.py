@@ -191,8 +191,8 @@ def _real(material: Material) -> str:
 def _of_features(
     metric: str, material: Material, numbers: dict[str, Number], against: str, note: str
 ) -> Score:
-    count, features = material.measured.count, material.recorded()
-    return Score(metric, numbers, count, material.seed, against, features, note)
+    of, features = material.measured, material.recorded()
+    return Score(metric, of.label, numbers, of.count, material.seed, against, features, note)
 
 
 METRICS: dict[str, Callable[[Material], Score]] = {

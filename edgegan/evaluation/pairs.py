@@ -90,8 +90,8 @@ def _lpips(material: Material) -> Score:
         ),
     }
     note = "uniform weights; compares with no other network's"
-    against, features = original.label, material.recorded()
-    return Score("lpips", numbers, measured.count, material.seed, against, features, note)
+    of, against, features = material.measured, original.label, material.recorded()
+    return Score("lpips", of.label, numbers, of.count, material.seed, against, features, note)
 
 
 def _diversity(material: Material, distance: Any, pictures: Pictures) -> float:
@@ -113,8 +113,8 @@ def _interval(material: Material, values: NDArray[np.float64]) -> Interval:
 def _of_pixels(
     metric: str, material: Material, numbers: dict[str, Number], original: Pictures, note: str
 ) -> Score:
-    count = material.measured.count
-    return Score(metric, numbers, count, material.seed, original.label, None, note)
+    of = material.measured
+    return Score(metric, of.label, numbers, of.count, material.seed, original.label, None, note)
 
 
 PAIR_METRICS: dict[str, Callable[[Material], Score]] = {

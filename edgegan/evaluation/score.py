@@ -42,6 +42,7 @@ class Score:
 
     Attributes:
         name: of the metric.
+        measured: whose pictures, or what computed them.
         numbers: by full name, see ``names.NUMBERS``; the first is the metric's own value.
         samples: pictures of each side.
         seed: of the inputs.
@@ -51,6 +52,7 @@ class Score:
     """
 
     name: str
+    measured: str
     numbers: dict[str, Number]
     samples: int
     seed: int
@@ -67,7 +69,8 @@ class Score:
         """How it was measured, in one line."""
         network = self.features["network"] if self.features else ""
         against = f"against {self.against}" if self.against else ""
-        parts = (network, f"{self.samples} samples", f"seed {self.seed}", against, self.note)
+        counts = (f"{self.samples} samples", f"seed {self.seed}")
+        parts = (network, *counts, self.measured, against, self.note)
         return ", ".join(part for part in parts if part)
 
     def check(self, number: str, target: str, limit: Limit | None, name: str = "") -> Check:
@@ -89,6 +92,7 @@ class Score:
         return {
             "name": self.name,
             **first.as_json(),
+            "measured": self.measured,
             "values": {name: number.as_json() for name, number in self.numbers.items()},
             "samples": self.samples,
             "seed": self.seed,

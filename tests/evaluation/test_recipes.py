@@ -55,7 +55,7 @@ def test_gates_on_any_metric(place: Path, tmp_path: Path) -> None:
         assert str(found[name].verdict) == "pass", name
     for name in ("is", "fid.quantized", "prc.precision"):
         assert str(found[name].verdict) == "reported", name
-    assert found["is"].detail.startswith("net.onnx, 60 samples, seed 1")
+    assert found["is"].detail.startswith("net.onnx, 60 samples, seed 1, ONNX Runtime")
     report = json.loads((tmp_path / "bundle" / "report.json").read_text())
     scores = {score["name"]: score for score in report["targets"]["ort-x86"]["metrics"]}
     assert scores["qfid"]["features"]["resize"] == "none at all"
