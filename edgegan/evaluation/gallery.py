@@ -50,10 +50,21 @@ def gallery_of(evaluation: Evaluation) -> Gallery:
     return Gallery(
         title=material.measured.label,
         text=f"{material.measured.count} pictures, seed {material.seed}.",
-        versions=tuple(side.label for side in sides),
+        versions=_names([side.label for side in sides]),
         sections=tuple(section for section in sections if section.rows and section.rows[0][1]),
         shown=len(sides) - 1,
     )
+
+
+def _names(labels: list[str]) -> tuple[str, ...]:
+    """The labels without the words that all begin with, unless nothing is left of one."""
+    words = [label.split() for label in labels]
+    shared = 0
+    while len(labels) > 1 and len({tuple(one[: shared + 1]) for one in words}) == 1:
+        shared += 1
+        if any(len(one) <= shared for one in words):
+            return tuple(labels)
+    return tuple(" ".join(one[shared:]) for one in words)
 
 
 def _worst_pairs(sides: list[Pictures]) -> Section:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgegan.cache import StageCache
 from edgegan.evaluation.evaluate import Evaluation, Options, evaluate
-from edgegan.evaluation.gallery import gallery_of
+from edgegan.evaluation.gallery import _names, gallery_of
 from edgegan.evaluation.material import Material
 from edgegan.evaluation.models import Contract, Model
 from edgegan.generators import latents
@@ -63,6 +63,20 @@ def test_the_worst_pair_comes_first(tmp_path: Path) -> None:
     tile = gallery.sections[0].rows[0][1][0]
     assert tile.pictures == (shown(original[worst]), shown(measured[worst]))
     assert tile.label.endswith(" dB")
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (["x in float", "x on ort-x86"], ("in float", "on ort-x86")),
+        (["float", "int8"], ("float", "int8")),
+        (["a", "a"], ("a", "a")),
+        (["a", "a b"], ("a", "a b")),
+        (["alone at last"], ("alone at last",)),
+    ],
+)
+def test_versions_are_named_shortly(labels: list[str], names: tuple[str, ...]) -> None:
+    assert _names(labels) == names
 
 
 def test_walks_start_and_end_at_latents(tmp_path: Path) -> None:
