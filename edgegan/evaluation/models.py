@@ -123,7 +123,7 @@ def open_model(name: str, target: str | None = None) -> Model:
 
 
 def _bundle(bundle: Bundle, target: str | None) -> Model:
-    entry, runtime = _executable(bundle, target)
+    entry, runtime, where = _executable(bundle, target)
     manifest, name = bundle.manifest, bundle.manifest.name
     recipe, _ = load_recipe(str(bundle.path("recipe.resolved.yaml")))
     features = recipe.checks.features
@@ -138,11 +138,14 @@ def _bundle(bundle: Bundle, target: str | None) -> Model:
         return Model(label, key, contract, lambda feed: first_output(engine.run(feed)), original)
 
     original = model(manifest.reference, f"{name} in float", OrtRuntime(), None)
-    return model(entry.model, f"{name} on {entry.name}", runtime, original)
+    return model(entry.model, f"{name} {where}", runtime, original)
 
 
-def _executable(bundle: Bundle, target: str | None) -> tuple[TargetEntry, Runtime]:
-    """The target that is measured; any machine's ONNX Runtime computes what those of others would."""
+def _executable(bundle: Bundle, target: str | None) -> tuple[TargetEntry, Runtime, str]:
+    """The target that is measured, what runs it, and where, for people.
+
+    What is for another machine's ONNX Runtime is run by the one here.
+    """
     entries = [entry for entry in bundle.manifest.targets if target in (None, entry.name)]
     if not entries:
         names = ", ".join(entry.name for entry in bundle.manifest.targets)
@@ -152,9 +155,9 @@ def _executable(bundle: Bundle, target: str | None) -> tuple[TargetEntry, Runtim
         known = find_target(entry.name)
         reason = why_not_native(known, environment())
         if not reason:
-            return entry, runtime_for(known)
+            return entry, runtime_for(known), f"on {entry.name}"
         if entry.runtime == "ort":
-            return entry, OrtRuntime()
+            return entry, OrtRuntime(), f"for {entry.name}, by ONNX Runtime here"
         reasons.append(f"{entry.name}: {reason}")
     raise UnavailableError(f"{bundle.folder}: no target runs here ({'; '.join(reasons)}).")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,16 @@ def test_a_model_is_itself(place: Path, model: str) -> None:
 def test_an_engine_computes_what_its_bundle_does(place: Path) -> None:
     result = run(place, str(place / "bundle/model.onnx"), "bundle", metrics=("psnr",))
     assert result.scores[0].value == math.inf
+
+
+def test_what_is_for_another_machine_says_so(place: Path) -> None:
+    copied = place / "arm64"
+    shutil.copytree(place / "bundle", copied)
+    manifest = json.loads((copied / "manifest.json").read_text())
+    manifest["targets"][0]["name"] = "ort-arm64"
+    (copied / "manifest.json").write_text(json.dumps(manifest))
+    result = run(place, "arm64", metrics=("psnr",))
+    assert result.material.measured.label.endswith("for ort-arm64, by ONNX Runtime here")
 
 
 @pytest.mark.parametrize("worse", ["noise", "blur", "dropped"])
