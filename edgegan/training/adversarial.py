@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from edgegan.training.average import follow
+from edgegan.training.loop import Batch
 from edgegan.training.losses import LOSSES
 from edgegan.training.penalties import gradient_penalty, r1_penalty
 from edgegan.training.sections import AdversarialSection
@@ -57,8 +58,12 @@ class AdversarialTask:
         )
         self.rates = rates
 
-    def step(self, images: torch.Tensor, labels: torch.Tensor, progress: float) -> dict[str, float]:
-        """See ``loop.Task``; the learning rates fall linearly to zero over the second half."""
+    def step(self, batch: Batch, progress: float) -> dict[str, float]:
+        """See ``loop.Task``; of ``LabelledImages``.
+
+        The learning rates fall linearly to zero over the second half.
+        """
+        images, labels = batch
         set_rate(self.g_optimizer, self.rates[0], progress)
         set_rate(self.d_optimizer, self.rates[1], progress)
         generating = self.steps % self.options.critic_steps == 0

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from edgegan.training.loop import Batch
 from edgegan.training.sections import ClassifierSection
 
 
@@ -28,8 +29,9 @@ class ClassifierTask:
             network.parameters(), self.base_rate, momentum=0.9, weight_decay=5e-4, nesterov=True
         )
 
-    def step(self, images: torch.Tensor, labels: torch.Tensor, progress: float) -> dict[str, float]:
-        """See ``loop.Task``."""
+    def step(self, batch: Batch, progress: float) -> dict[str, float]:
+        """See ``loop.Task``; of ``LabelledImages``."""
+        images, labels = batch
         rate = self.base_rate * 0.5 * (1.0 + float(torch.cos(torch.tensor(torch.pi * progress))))
         for group in self.optimizer.param_groups:
             group["lr"] = rate

@@ -19,7 +19,7 @@ from edgegan.metrics.squeezenet import state_from_arrays
 from edgegan.metrics.statistics_file import save_statistics
 from edgegan.training.classifier import ClassifierTask
 from edgegan.training.half_weights import round_to_half, save_half
-from edgegan.training.loop import Progress, processor_hours, train
+from edgegan.training.loop import LabelledImages, Progress, processor_hours, train
 from edgegan.training.run import ZooRun
 from edgegan.training.sections import ClassifierSection, PretrainedSection
 
@@ -37,7 +37,7 @@ def train_classifier(
     network = build_module(spec.network.source, spec.network.arguments)
     network = network.to(memory_format=torch.channels_last)
     task = ClassifierTask(network, options)
-    train(task, images, run.schedule(card), run.checkpoint, run.log, report)
+    train(task, LabelledImages(images), run.schedule(card), run.checkpoint, run.log, report)
     features = _keep(card, spec, network, run, images, test)
     correct = np.concatenate([features.classify(batch) for batch in _batches(test)]) == test.labels
     return {

@@ -11,7 +11,7 @@ from torch import nn
 from edgegan.card import Card
 from edgegan.datasets.catalogue import ImageSet
 from edgegan.output_file import write_whole
-from edgegan.training.loop import Progress, Task, processor_hours, train
+from edgegan.training.loop import LabelledImages, Progress, Task, processor_hours, train
 from edgegan.training.run import ZooRun
 
 
@@ -39,12 +39,12 @@ def train_and_compare(
     before the training. ``evaluate`` must leave the module as it is. The first result is kept in the work
     folder, so that a training that is killed and resumed does not measure it again.
     """
-    schedule = run.schedule(card)
+    schedule, examples = run.schedule(card), LabelledImages(images)
     first = run.work / "first_epoch.json"
     if not first.exists():
-        train(task, images, schedule, run.checkpoint, run.log, report, last_epoch=1)
+        train(task, examples, schedule, run.checkpoint, run.log, report, last_epoch=1)
         write_whole(first, json.dumps(evaluate(task.generator)), "the result after one epoch")
-    train(task, images, schedule, run.checkpoint, run.log, report)
+    train(task, examples, schedule, run.checkpoint, run.log, report)
     return evaluate(task.average) | {
         "fid_after_one_epoch": json.loads(first.read_text())["fid"]["value"],
         "processor_hours": round(processor_hours(run.log), 2),

@@ -1,4 +1,4 @@
-"""The training loop: epochs over shuffled images, checkpoints, a JSON-lines log, exact resume.
+"""The training loop: epochs over shuffled examples, checkpoints, a JSON-lines log, exact resume.
 
 What is trained is a ``Task``; the loop knows nothing of losses. A run that is killed and started
 again continues at the last checkpoint and ends with bit-identical weights (same machine, same
@@ -16,18 +16,47 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from edgegan.datasets.catalogue import ImageSet
 from edgegan.training.checkpoint import load_checkpoint, save_checkpoint
 
+Batch = tuple[torch.Tensor, ...]
+"""Tensors of one length; what they are is between task and examples."""
+
+
+class Examples(Protocol):
+    """What a task learns from."""
+
+    def __len__(self) -> int: ...
+
+    def batch(self, index: NDArray[np.int64]) -> Batch:
+        """The examples at ``index``."""
+        ...
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Examples: float32 images in [-1, 1] ``[N, C, H, W]`` and int64 labels ``[N]``."""
+
+    images: ImageSet
+
+    def __len__(self) -> int:
+        return len(self.images.images)
+
+    def batch(self, index: NDArray[np.int64]) -> Batch:
+        """See ``Examples``."""
+        labels = self.images.labels[index]
+        return torch.from_numpy(self.images.batch(index)), torch.from_numpy(labels)
+
 
 class Task(Protocol):
-    """Something that learns from batches of labelled images."""
+    """Something that learns from batches."""
 
-    def step(self, images: torch.Tensor, labels: torch.Tensor, progress: float) -> dict[str, float]:
-        """One optimizer step on float32 images in [-1, 1] ``[N, C, H, W]`` and int64 labels ``[N]``.
+    def step(self, batch: Batch, progress: float) -> dict[str, float]:
+        """One optimizer step; ``progress`` runs from 0 to 1 over the whole training.
 
-        ``progress`` runs from 0 to 1 over the whole training; returns losses to log.
+        Returns losses to log.
         """
         ...
 
@@ -72,7 +101,7 @@ class Progress:
 
 def train(
     task: Task,
-    data: ImageSet,
+    data: Examples,
     schedule: Schedule,
     checkpoint: Path,
     log: Path,
@@ -84,7 +113,7 @@ def train(
 
     With ``last_epoch`` it stops after so many epochs; called again without, it continues as if it had not.
     """
-    steps_per_epoch = len(data.images) // schedule.batch_size
+    steps_per_epoch = len(data) // schedule.batch_size
     total = schedule.epochs * steps_per_epoch
     end = total if last_epoch is None else min(total, last_epoch * steps_per_epoch)
     torch.manual_seed(schedule.seed)
@@ -109,13 +138,12 @@ def train(
     log.parent.mkdir(parents=True, exist_ok=True)
     while step < end:
         epoch, position = divmod(step, steps_per_epoch)
-        order = np.random.default_rng([schedule.seed, epoch]).permutation(len(data.images))
+        order = np.random.default_rng([schedule.seed, epoch]).permutation(len(data))
         for k in range(position, steps_per_epoch):
             index = order[k * schedule.batch_size : (k + 1) * schedule.batch_size]
-            images = torch.from_numpy(data.batch(index))
-            labels = torch.from_numpy(data.labels[index])
+            batch = data.batch(index)
             with autocast():
-                found = task.step(images, labels, step / total)
+                found = task.step(batch, step / total)
             for name, value in found.items():
                 losses.setdefault(name, []).append(value)
             step, counted = step + 1, counted + 1

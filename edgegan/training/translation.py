@@ -17,6 +17,7 @@ from edgegan.datasets.catalogue import ImageSet
 from edgegan.training.adversarial import set_rate
 from edgegan.training.average import follow
 from edgegan.training.image_pool import ImagePool
+from edgegan.training.loop import Batch
 from edgegan.training.losses import LOSSES
 from edgegan.training.sections import TranslationSection
 
@@ -61,8 +62,9 @@ class TranslationTask:
         """The one that is kept, as it is trained."""
         return self.generators[0]
 
-    def step(self, images: torch.Tensor, labels: torch.Tensor, progress: float) -> dict[str, float]:
-        """See ``loop.Task``."""
+    def step(self, batch: Batch, progress: float) -> dict[str, float]:
+        """See ``loop.Task``; of ``LabelledImages``, whose labels count nothing."""
+        images, _ = batch
         for optimizer in (self.g_optimizer, self.d_optimizer):
             set_rate(optimizer, self.options.learning_rate, progress)
         drawn = torch.randint(len(self.sources.images), (len(images),)).numpy()

@@ -19,19 +19,19 @@ from edgegan.metrics.classifier import Classifier
 from edgegan.training.adversarial import AdversarialTask, set_rate
 from edgegan.training.checkpoint import load_checkpoint, save_checkpoint
 from edgegan.training.classifier import ClassifierTask
-from edgegan.training.loop import Progress, Schedule, Task, processor_hours, train
+from edgegan.training.loop import LabelledImages, Progress, Schedule, Task, processor_hours, train
 from edgegan.training.sections import AdversarialSection, ClassifierSection, TranslationSection
 from edgegan.training.translation import TranslationTask
 
 
-def images(count: int = 64) -> ImageSet:
+def images(count: int = 64) -> LabelledImages:
     """Bright upper or lower halves: two classes that can be told apart."""
     random = np.random.default_rng(0)
     labels = random.integers(0, 2, count)
     data = random.integers(0, 60, (count, 1, 16, 16))
     for i, label in enumerate(labels):
         data[i, 0, 8 * label : 8 * label + 8] += 150
-    return ImageSet(data.astype(np.uint8), labels.astype(np.int64))
+    return LabelledImages(ImageSet(data.astype(np.uint8), labels.astype(np.int64)))
 
 
 def draw(count: int) -> tuple[torch.Tensor, ...]:
@@ -95,7 +95,7 @@ def translation() -> Task:
     options = TranslationSection(learning_rate=2e-4, crop=16, pool=5, target_class=0)
     parts = [cyclegan.Generator(4, 1, 1) for _ in range(2)]
     judges = [cyclegan.Discriminator((4, 4, 4), image_channels=1) for _ in range(2)]
-    return TranslationTask(*parts, *judges, images(20), options)
+    return TranslationTask(*parts, *judges, images(20).images, options)
 
 
 def classifier() -> Task:
@@ -164,10 +164,10 @@ def test_the_classifier_learns() -> None:
     options = ClassifierSection(learning_rate=0.05, shift=1)
     data, task = images(256), ClassifierTask(Classifier((8, 8), 1, 2), options)
     losses = [
-        task.step(torch.from_numpy(data.batch(np.arange(k, k + 64))),
-                  torch.from_numpy(data.labels[k : k + 64]), 0.1)["cross_entropy"]
-        for _ in range(8) for k in range(0, 256, 64)
-    ]  # fmt: skip
+        task.step(data.batch(np.arange(k, k + 64)), 0.1)["cross_entropy"]
+        for _ in range(8)
+        for k in range(0, 256, 64)
+    ]
     assert np.mean(losses[-4:]) < 0.3 * np.mean(losses[:4])
 
 
@@ -177,7 +177,7 @@ def test_the_critic_steps_more_often_than_the_generator() -> None:
     before = task.state()["generator"]["main.0.weight"].clone()
     moved, reported = [], []
     for _ in range(6):
-        reported.append("generator" in task.step(*batch, 0.0))
+        reported.append("generator" in task.step(batch, 0.0))
         now = task.state()["generator"]["main.0.weight"].clone()
         moved.append(not torch.equal(before, now))
         before = now
@@ -187,7 +187,7 @@ def test_the_critic_steps_more_often_than_the_generator() -> None:
 def test_r1_is_lazy_and_weighted_by_its_interval() -> None:
     task = style()
     batch = torch.randn(8, 1, 16, 16), torch.zeros(8, dtype=torch.int64)
-    assert ["penalty" in task.step(*batch, 0.0) for _ in range(5)] == [True, *3 * [False], True]
+    assert ["penalty" in task.step(batch, 0.0) for _ in range(5)] == [True, *3 * [False], True]
 
 
 def test_rates_fall_in_the_second_half() -> None:
@@ -216,7 +216,7 @@ def test_labels_reach_the_discriminator() -> None:
     options = AdversarialSection(loss="hinge", learning_rate=1e-3)
     task = AdversarialTask(g, Judge(), lambda n: (torch.randn(n, 4), drawn), True, options)
     own = torch.tensor([0, 1, 0])
-    task.step(torch.zeros(3, 1, 16, 16), own, 0.0)
+    task.step((torch.zeros(3, 1, 16, 16), own), 0.0)
     assert [label.tolist() for label in seen] == [own.tolist(), drawn.tolist(), drawn.tolist()]
 
 

@@ -56,7 +56,7 @@ def task(identity: float) -> TranslationTask:
 
 def test_losses_are_those_of_the_paper() -> None:
     """Sources are -1, targets 1; G adds 0.5, F takes 0.25."""
-    losses = task(0.0).step(torch.ones(2, 1, 8, 8), torch.zeros(2), 0.0)
+    losses = task(0.0).step((torch.ones(2, 1, 8, 8), torch.zeros(2)), 0.0)
     # D_target sees 1 -> 1 (real), -0.5 -> -0.5 (fake); D_source sees -1 -> -2, 0.75 -> 1.5
     discriminator = 0.5 * (0 + 0.25) + 0.5 * (9 + 2.25)
     generator = 0.5 * ((-0.5 - 1) ** 2 + (1.5 - 1) ** 2)
@@ -67,9 +67,9 @@ def test_losses_are_those_of_the_paper() -> None:
 
 def test_the_identity_loss_is_of_pictures_of_the_own_kind() -> None:
     """F should leave horses as they are, but takes 0.25; G should leave zebras, but adds 0.5."""
-    batch = torch.ones(2, 1, 8, 8), torch.zeros(2), 0.0
-    np.testing.assert_allclose(task(1.0).step(*batch)["identity"], 0.25 + 0.5, rtol=1e-5)
-    assert task(0.0).step(*batch)["identity"] == 0.0
+    batch = torch.ones(2, 1, 8, 8), torch.zeros(2)
+    np.testing.assert_allclose(task(1.0).step(batch, 0.0)["identity"], 0.25 + 0.5, rtol=1e-5)
+    assert task(0.0).step(batch, 0.0)["identity"] == 0.0
 
 
 def test_crops_are_squares_of_the_picture() -> None:
