@@ -14,7 +14,12 @@ import onnx
 from edgegan.bundle import Bundle, first_executable
 from edgegan.checks.parity import Parity, measure_parity
 from edgegan.errors import BundleError
-from edgegan.quantization.calibrate import QuantizationParameters, apply_parameters, fit_weight
+from edgegan.quantization.calibrate import (
+    QuantizationParameters,
+    apply_parameters,
+    fit_weight,
+    parameter_of,
+)
 from edgegan.quantization.observers import Quantiles
 from edgegan.quantization.placement import QUANTIZERS, Placed
 from edgegan.recipe import load_recipe, resolve
@@ -31,9 +36,15 @@ def compare_with_simulation(bundle: Bundle, generator: Path | None, samples: int
         generator: folder of one's own generator's weights and source; zoo models are found.
 
     Raises:
-        BundleError: if the model's quantizers are not those of the recipe's graph.
+        BundleError: if the model's quantizers are not those of the recipe's graph, or its weights were
+            tuned.
     """
     recipe, _ = load_recipe(str(bundle.path("recipe.resolved.yaml")))
+    if recipe.tune is not None:
+        raise BundleError(
+            f"{bundle.folder}: its weights were tuned, and the generator's own are not those of its model; "
+            "compare without --against-engine, or export the recipe again, which measures parity."
+        )
     resolved, folder = resolve(recipe, generator or bundle.folder)
     entry = first_executable(bundle)
     target = find_target(entry.name)
@@ -60,7 +71,9 @@ def _codebooks(bench: Workbench) -> dict[str, QuantizationParameters]:
     recipe = bench.resolved.recipe
     method, levels = recipe.quantization.weight_quantizer, recipe.calibration.weight_quantiles
     return {
-        name: fit_weight(bench.placed, quantizer, method, Quantiles(*levels))
+        name: fit_weight(
+            parameter_of(bench.placed, quantizer), quantizer, method, Quantiles(*levels)
+        )
         for name, quantizer in bench.placed.quantizers.items()
         if quantizer.codebook_bits is not None
     }

@@ -19,6 +19,8 @@ from edgegan.errors import EdgeganError
 
 DEFAULT_LIMIT = 2 << 30
 _PARTIAL = ".partial-"
+_WORK = ".work"
+_DAY = 24 * 3600
 _RESULT = re.compile(r"[0-9a-f]{64}")
 
 
@@ -102,11 +104,21 @@ class StageCache:
             ) from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(self._work(name, key), ignore_errors=True)
         self._evict(result)
         return result, False
 
+    def work_folder(self, name: str, key: Any) -> Path:
+        """Where a long stage keeps what it goes on from when it was killed; gone with its end."""
+        folder = self._work(name, key)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _work(self, name: str, key: Any) -> Path:
+        return self.folder / name / f"{digest(key)}{_WORK}"
+
     def _evict(self, keep: Path) -> None:
-        """Remove abandoned partial results, and the oldest results beyond the limit."""
+        """Remove what was abandoned, and the oldest results beyond the limit."""
         entries = []
         for path in self.folder.glob("*/*"):
             try:
@@ -114,9 +126,11 @@ class StageCache:
                 size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
             except OSError:
                 continue
-            if path.name.startswith(_PARTIAL):
-                if time.time() - age > 24 * 3600:
-                    shutil.rmtree(path, ignore_errors=True)
+            abandoned = time.time() - age
+            if (path.name.startswith(_PARTIAL) and abandoned > _DAY) or (
+                path.name.endswith(_WORK) and abandoned > 30 * _DAY
+            ):
+                shutil.rmtree(path, ignore_errors=True)
                 continue
             if _RESULT.fullmatch(path.name):  # the folder may hold more than stages
                 entries.append((age, size, path))

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, Field, model_validator
 
-from edgegan.card import FeatureSection, card_folder, load_card
+from edgegan.card import FeatureSection, NetworkSection, card_folder, load_card
 from edgegan.checks.check import Limit
 from edgegan.emulation.cores import CoreName
 from edgegan.errors import RecipeError
@@ -27,6 +27,7 @@ from edgegan.resources import recipe_names, resource_folder
 from edgegan.runtimes.trt_options import COMPUTE_CAPABILITIES, BatchProfile
 from edgegan.schema import Strict, read_yaml, validate
 from edgegan.targets import TARGETS, Target, Variant, find_target, variant_of
+from edgegan.tuning.sections import TuneSection
 
 SCHEMA = "edgegan.recipe/1"
 
@@ -258,6 +259,7 @@ class Recipe(Strict):
     size_multiple: Annotated[int, Field(ge=1, le=4096)] | None = None
     calibration: CalibrationSection = CalibrationSection()
     quantization: QuantizationSection = QuantizationSection()
+    tune: TuneSection | None = None
     targets: Annotated[tuple[TargetName, ...], Field(min_length=1)] = ("ort-x86",)
     tensorrt: TensorRtSection = TensorRtSection()
     checks: ChecksSection = ChecksSection()
@@ -297,6 +299,7 @@ class ResolvedRecipe(Strict):
         generator: the generator, from the recipe or its zoo card.
         features: the feature network, or None when images cannot be measured.
         real: folder of real pictures, where there is one.
+        discriminator: the generator's, where there is one; its weights lie where the generator's do.
     """
 
     recipe: Recipe
@@ -304,6 +307,7 @@ class ResolvedRecipe(Strict):
     license: str
     features: str | FeatureSection | None
     real: Path | None = None
+    discriminator: NetworkSection | None = None
 
     def as_yaml(self) -> str:
         """The resolved recipe, itself a recipe; of one's own generator, beside its weights."""
@@ -374,11 +378,17 @@ def _with_paths(resolved: ResolvedRecipe, folder: Path) -> ResolvedRecipe:
 
 def _resolve(recipe: Recipe, folder: Path) -> tuple[ResolvedRecipe, Path]:
     features = recipe.checks.features
+    tune = recipe.tune
+    judge = tune.distillation.discriminator if tune and tune.distillation else None
     if recipe.generator.zoo is None:
         assert recipe.generator.own is not None
         own = recipe.generator.own
         return ResolvedRecipe(
-            recipe=recipe, generator=own, license=recipe.license, features=features
+            recipe=recipe,
+            generator=own,
+            license=recipe.license,
+            features=features,
+            discriminator=judge,
         ), folder
     card = load_card(recipe.generator.zoo)
     if card.generator is None:
@@ -388,6 +398,7 @@ def _resolve(recipe: Recipe, folder: Path) -> tuple[ResolvedRecipe, Path]:
         generator=_fixed(card.generator, recipe.generator.fixed),
         license=f"{card.license}; trained on {card.data.name}: {card.data.attribution}",
         features=features or card.feature_network,
+        discriminator=judge or card.discriminator,
     )
     return resolved, card_folder(card.name)
 

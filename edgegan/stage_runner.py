@@ -41,6 +41,10 @@ class StageRunner:
         self.folders[name], cached = self.cache.stage(name.partition("@")[0], self.keys[name], make)
         self.listen(Event(event, seconds=time.perf_counter() - start, cached=cached))
 
+    def work_folder(self, name: str) -> Path:
+        """Of the stage ``name`` while it runs; see ``StageCache.work_folder``."""
+        return self.cache.work_folder(name.partition("@")[0], self.keys[name])
+
     def progress(self, name: str) -> Callable[[int, int], None]:
         """What a stage calls with (done, total)."""
         event = self._label(name)

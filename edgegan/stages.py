@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -43,7 +44,9 @@ from edgegan.quantization.calibrate import (
     Calibration,
     QuantizationParameters,
     apply_parameters,
+    apply_weights,
     calibrate,
+    limit_biases,
 )
 from edgegan.quantization.observers import Quantiles, observer_of
 from edgegan.quantization.placement import Placed, kept_layers, place
@@ -56,6 +59,8 @@ from edgegan.simulation.engine import SimulatedEngine
 from edgegan.simulation.exact import simulate
 from edgegan.simulation.processors import BY_DEFINITION, arithmetic_of
 from edgegan.targets import Target, Variant
+from edgegan.tuning.networks import load_discriminator, load_stages
+from edgegan.tuning.tune import LOG, Lesson, tune
 
 Report = Callable[[int, int], None]
 """Called with (done, total)."""
@@ -64,6 +69,8 @@ Folders = dict[str, Path]
 """Of the stages that have run, by name."""
 
 GOLDEN_SAMPLES = 16
+
+PARAMETERS, WEIGHTS = "parameters.safetensors", "weights.safetensors"
 
 _TITLES = {"ort": "ONNX Runtime", "openvino": "OpenVINO"}
 
@@ -116,9 +123,29 @@ class Workbench:
         codebook = self.variant.codebook
         return place(graph, grid, q.weight_bits, q.per_channel, q.keep_float, codebook)
 
-    def calibrated(self, parameters: Path) -> Placed:
-        apply_parameters(self.placed, _read_parameters(parameters))
+    def quantized(self, folders: Folders) -> Placed:
+        """The graph as calibrated, or as tuned where the recipe says so."""
+        folder = folders.get("tuned", folders["calibrated"])
+        apply_parameters(self.placed, _read_parameters(folder / PARAMETERS))
+        weights = folder / WEIGHTS
+        if weights.exists():
+            apply_weights(self.placed, load_file(weights))
         return self.placed
+
+    def calibration(self) -> Calibration:
+        """How ranges are found."""
+        section = self.resolved.recipe.calibration
+        return Calibration(
+            observer=observer_of(
+                section.observer, Quantiles(*section.activation_quantiles), section.momentum
+            ),
+            weights=Quantiles(*section.weight_quantiles),
+            clip_saturated=section.clip_saturated,
+            input_ranges=tuple(
+                None if i.data else RANGES.get(i.law) for i in self.resolved.generator.free_inputs
+            ),
+            weight_quantizer=self.resolved.recipe.quantization.weight_quantizer,
+        )
 
     def input_names(self) -> list[str]:
         return [spec.name for spec in self.resolved.generator.free_inputs]
@@ -164,31 +191,49 @@ def calibrate_ranges(bench: Workbench, folder: Path, report: Report) -> None:
         tuple(value[start : start + _CALIBRATION_BATCH] for value in inputs)
         for start in range(0, len(inputs[0]), _CALIBRATION_BATCH)
     )
-    settings = Calibration(
-        observer=observer_of(
-            section.observer, Quantiles(*section.activation_quantiles), section.momentum
-        ),
-        weights=Quantiles(*section.weight_quantiles),
-        clip_saturated=section.clip_saturated,
-        input_ranges=tuple(
-            None if i.data else RANGES.get(i.law) for i in bench.resolved.generator.free_inputs
-        ),
-        weight_quantizer=bench.resolved.recipe.quantization.weight_quantizer,
-    )
     parameters = calibrate(
-        bench.placed, batches, settings, lambda done: report(done, len(inputs[0]))
+        bench.placed, batches, bench.calibration(), lambda done: report(done, len(inputs[0]))
     )
-    tensors: dict[str, Any] = {}
-    for name, value in parameters.items():
-        for key, array in value.tensors().items():
-            # not ascontiguousarray: it gives scalars an axis
-            tensors[f"{name}.{key}"] = np.array(array, order="C")
-    save_file(tensors, folder / "parameters.safetensors")
+    _save_parameters(parameters, folder / PARAMETERS)
 
 
-def emit_quantized(bench: Workbench, folder: Path, calibrated: Path) -> None:
+def tune_model(
+    bench: Workbench, folder: Path, folders: Folders, work: Path, report: Report
+) -> None:
+    """``parameters.safetensors`` as tuned, ``weights.safetensors``: what else has changed."""
+    resolved, section = bench.resolved, bench.resolved.recipe.tune
+    assert section is not None
+    ranges = resolved.recipe.calibration
+    placed = bench.quantized(folders)
+    inputs = resolved.generator.free_inputs
+    tuned = tune(
+        Lesson(
+            placed=placed,
+            teacher=bench.lowered.graph,
+            affine=not bench.variant.grid.signed,
+            section=section,
+            calibration=bench.calibration(),
+            quantiles=Quantiles(*ranges.activation_quantiles),
+            momentum=ranges.momentum,
+            inputs=bench.inputs,
+            labels=tuple(place for place, item in enumerate(inputs) if item.classes is not None),
+            stages=lambda: load_stages(section, resolved.features, bench.folder),
+            discriminator=lambda: load_discriminator(resolved.discriminator, bench.folder),
+            work=work,
+            report=report,
+        )
+    )
+    apply_weights(placed, tuned.weights)
+    _save_parameters(tuned.parameters | limit_biases(placed, tuned.parameters), folder / PARAMETERS)
+    save_file(tuned.weights, folder / WEIGHTS)
+    log = work / LOG
+    if log.exists():
+        shutil.copy(log, folder / LOG)
+
+
+def emit_quantized(bench: Workbench, folder: Path, folders: Folders) -> None:
     """``model.onnx``: the QDQ model; ``emitted.json``: what computes in float between its integers."""
-    placed = bench.calibrated(calibrated / "parameters.safetensors")
+    placed = bench.quantized(folders)
     _write_model(bench, _to_emit(bench, placed.graph), folder / "model.onnx")
     islands = simulate(placed.graph, bench.inputs(EXAMPLE_BATCH, 0)).islands
     document = {"kept_float": list(placed.kept_float), "islands": sorted(islands)}
@@ -216,7 +261,7 @@ def check_parity(
 ) -> None:
     """``parity.json``: an engine against the exact simulation."""
     seed = bench.resolved.recipe.checks.seed
-    graph = bench.calibrated(folders["calibrated"] / "parameters.safetensors").graph
+    graph = bench.quantized(folders).graph
     parity = worst_of(
         measure_parity(
             folders["emitted"] / "model.onnx",
@@ -291,7 +336,7 @@ def _engine(bench: Workbench, folders: Folders) -> Engine:
     runtime = executor_of(bench.variant.grid)
     if runtime is not None:
         return runtime.load(folders["emitted"] / "model.onnx")
-    placed = bench.calibrated(folders["calibrated"] / "parameters.safetensors")
+    placed = bench.quantized(folders)
     name = bench.resolved.generator.output.name
     return SimulatedEngine(placed.graph, name, BY_DEFINITION)
 
@@ -320,6 +365,15 @@ def _write_model(bench: Workbench, graph: fx.GraphModule, path: Path) -> None:
     )
     ir.save(model, path)
     onnx.checker.check_model(str(path), full_check=True)
+
+
+def _save_parameters(parameters: dict[str, QuantizationParameters], path: Path) -> None:
+    tensors: dict[str, Any] = {}
+    for name, value in parameters.items():
+        for key, array in value.tensors().items():
+            # not ascontiguousarray: it gives scalars an axis
+            tensors[f"{name}.{key}"] = np.array(array, order="C")
+    save_file(tensors, path)
 
 
 def _read_parameters(path: Path) -> dict[str, QuantizationParameters]:

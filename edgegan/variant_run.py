@@ -3,6 +3,7 @@
 captured   float.onnx              the generator as it is
 lowered    lowered.onnx            after the exact rewrites
 calibrated parameters.safetensors  scales and zero points
+tuned      weights.safetensors     weights that learned, with parameters.safetensors; if the recipe tunes
 emitted    model.onnx              QDQ
 golden     outputs.npz             images of a few inputs, with inputs.npz
 quality    quality.json            PSNR, qFID, FID and further metrics of the engine
@@ -32,6 +33,7 @@ from edgegan.runtimes.find import executor_of
 from edgegan.runtimes.ort import OrtRuntime
 from edgegan.stage_runner import StageRunner, code, load_code
 from edgegan.targets import Variant
+from edgegan.tuning.sections import TuneSection
 
 DIAGNOSIS_SAMPLES = 64
 
@@ -99,10 +101,14 @@ class VariantRun:
                 self.bench, out, runner.progress("calibrated")
             ),
         )
+        quantized = "calibrated"
+        if recipe.tune is not None:
+            self._tune(recipe.tune)
+            quantized = "tuned"
         runner.run(
             "emitted",
-            [runner.keys["calibrated"], variant.opset],
-            lambda out: self.stages.emit_quantized(self.bench, out, runner.folders["calibrated"]),
+            [runner.keys[quantized], variant.opset],
+            lambda out: self.stages.emit_quantized(self.bench, out, runner.folders),
         )
         runtime = executor_of(variant.grid)
         engine = [
@@ -126,6 +132,30 @@ class VariantRun:
 
     def results(self) -> VariantResults:
         return VariantResults(self.resolved, self.variant, self.first, self.runner.folders)
+
+    def _tune(self, section: TuneSection) -> None:
+        runner, resolved, training = self.runner, self.resolved, section.distillation
+        networks: list[Any] = []
+        if training is not None and resolved.discriminator is not None:
+            networks.append(file_digest(self.folder / resolved.discriminator.weights))
+        if training is not None and resolved.features is not None:
+            networks.append(_features_digest(resolved.features, self.folder))
+        runner.run(
+            "tuned",
+            [
+                runner.keys["calibrated"],
+                section.model_dump(mode="json"),
+                networks,
+                code("tuning", "training/loop.py", "training/losses.py", "metrics/classifier.py"),
+            ],
+            lambda out: self.stages.tune_model(
+                self.bench,
+                out,
+                runner.folders,
+                runner.work_folder("tuned"),
+                runner.progress("tuned"),
+            ),
+        )
 
     def _quality(self, engine: Any) -> None:
         resolved, checks = self.resolved, self.resolved.recipe.checks

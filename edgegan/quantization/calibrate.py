@@ -123,14 +123,15 @@ def calibrate(
     result = {}
     for name, quantizer in placed.quantizers.items():
         if quantizer.kind == "activation":
-            result[name] = _activation(quantizer, observers[name], calibration)
+            result[name] = activation_parameters(quantizer, observers[name], calibration)
         elif quantizer.kind == "constant":
             result[name] = _constant(placed, quantizer)
         else:
+            value = parameter_of(placed, quantizer)
             result[name] = fit_weight(
-                placed, quantizer, calibration.weight_quantizer, calibration.weights
+                value, quantizer, calibration.weight_quantizer, calibration.weights
             )
-    result |= _limit_biases(placed, result)
+    result |= limit_biases(placed, result)
     apply_parameters(placed, result)
     return result
 
@@ -144,9 +145,20 @@ def apply_parameters(placed: Placed, parameters: dict[str, QuantizationParameter
                 getattr(holder, key).data = torch.from_numpy(np.array(array, np.float32))
 
 
-def _activation(
+def apply_weights(placed: Placed, weights: dict[str, NDArray[np.float32]]) -> None:
+    """Write weights, by their names in the graph, into it."""
+    for name, value in weights.items():
+        placed.graph.get_parameter(name).data = torch.from_numpy(np.array(value))
+
+
+def activation_parameters(
     quantizer: Quantizer, observer: Observer, calibration: Calibration
 ) -> QuantizationParameters:
+    """Of an activation, from the range that its observer has found.
+
+    Raises:
+        ModelError: if that is not finite, or nothing was observed.
+    """
     low, high = observer.low, observer.high
     if low is None or high is None or not np.isfinite([low, high]).all():
         raise ModelError(
@@ -168,7 +180,7 @@ def _activation(
 
 def _constant(placed: Placed, quantizer: Quantizer) -> QuantizationParameters:
     """Its values are known: the grid spans them all."""
-    value = _value(placed, quantizer)
+    value = parameter_of(placed, quantizer)
     low, high = float(value.min()), float(value.max())
     if quantizer.grid.signed:
         reach = symmetric_scales(np.array(low), np.array(high), quantizer.grid)
@@ -177,7 +189,7 @@ def _constant(placed: Placed, quantizer: Quantizer) -> QuantizationParameters:
     return QuantizationParameters(np.asarray(scale), np.asarray(zero_point, np.int64))
 
 
-def _value(placed: Placed, quantizer: Quantizer) -> NDArray[np.float32]:
+def parameter_of(placed: Placed, quantizer: Quantizer) -> NDArray[np.float32]:
     """The parameter that a quantizer stands behind."""
     node = next(
         n for n in placed.graph.graph.nodes if is_parameter(n) and n.target == quantizer.parameter
@@ -187,15 +199,15 @@ def _value(placed: Placed, quantizer: Quantizer) -> NDArray[np.float32]:
 
 
 def fit_weight(
-    placed: Placed, quantizer: Quantizer, method: str, levels: Quantiles
+    value: NDArray[np.float32], quantizer: Quantizer, method: str, levels: Quantiles
 ) -> QuantizationParameters:
     """Fit a weight's quantizer to its values; they alone decide.
 
     Args:
+        value: of the weight, whose channels are its first axis.
         method: name of the weight quantizer.
         levels: for ``quantile``.
     """
-    value = _value(placed, quantizer)
     grid = quantizer.grid
     shape = (len(value),) if grid.axis is not None else ()
     rows = value.reshape(len(value) if shape else 1, -1)
@@ -233,7 +245,7 @@ def _widened(weight: QuantizationParameters, scale: NDArray[np.float32]) -> Quan
     return _of_codebook(narrow.widened(scale.reshape(-1)), scale.shape)
 
 
-def _limit_biases(
+def limit_biases(
     placed: Placed, parameters: dict[str, QuantizationParameters]
 ) -> dict[str, QuantizationParameters]:
     """Widen weight scales whose bias, in units of s_x·s_w, would overflow 32 bits.

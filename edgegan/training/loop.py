@@ -74,14 +74,14 @@ class Schedule:
     """How long and in what portions to train.
 
     Attributes:
-        epochs: passes over the data.
+        epochs: passes over the data; the last may be a part of one.
         batch_size: images a step; the last, smaller batch of an epoch is dropped.
         seed: seeds data order and all random numbers of the task.
         checkpoint_steps: steps between checkpoints (one is also written after each epoch).
         precision: ``bfloat16`` runs convolutions and matrix products so, weights staying float32.
     """
 
-    epochs: int
+    epochs: float
     batch_size: int
     seed: int = 0
     checkpoint_steps: int = 200
@@ -114,7 +114,7 @@ def train(
     With ``last_epoch`` it stops after so many epochs; called again without, it continues as if it had not.
     """
     steps_per_epoch = len(data) // schedule.batch_size
-    total = schedule.epochs * steps_per_epoch
+    total = round(schedule.epochs * steps_per_epoch)
     end = total if last_epoch is None else min(total, last_epoch * steps_per_epoch)
     torch.manual_seed(schedule.seed)
     step = 0
@@ -139,7 +139,7 @@ def train(
     while step < end:
         epoch, position = divmod(step, steps_per_epoch)
         order = np.random.default_rng([schedule.seed, epoch]).permutation(len(data))
-        for k in range(position, steps_per_epoch):
+        for k in range(position, min(steps_per_epoch, position + end - step)):
             index = order[k * schedule.batch_size : (k + 1) * schedule.batch_size]
             batch = data.batch(index)
             with autocast():

@@ -1,0 +1,1 @@
+"""Tuning: what a calibrated graph learns from its float original."""

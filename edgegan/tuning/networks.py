@@ -1,0 +1,55 @@
+"""The networks that judge images while a generator is tuned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import nn
+
+from edgegan.card import FeatureSection, NetworkSection
+from edgegan.errors import RecipeError
+from edgegan.generators.load import load_module
+from edgegan.metrics.features import find_feature_network
+from edgegan.tuning.perceptual import Stages
+from edgegan.tuning.sections import TuneSection
+
+
+def load_stages(
+    section: TuneSection, features: str | FeatureSection | None, folder: Path
+) -> Stages:
+    """The perceptual network's stages: of the one that the recipe names, or of the feature network.
+
+    Raises:
+        RecipeError: if there is none, or it does not show its stages.
+    """
+    named = section.distillation and section.distillation.loss.perceptual
+    chosen = named or features
+    if chosen is None:
+        raise RecipeError(
+            "tune.distillation.loss: content and style need a network; name one of the zoo as "
+            "`perceptual`, or set both to 0 and `pixel` above 0."
+        )
+    network = find_feature_network(chosen, folder)
+    stages: Stages | None = getattr(network.module, "stages", None)
+    if stages is None:
+        raise RecipeError(
+            f"tune.distillation.loss: {network.name} has no method `stages`, whose activations content "
+            "and style compare; name another network as `perceptual`."
+        )
+    return stages
+
+
+def load_discriminator(section: NetworkSection | None, folder: Path) -> nn.Module:
+    """In training mode.
+
+    Raises:
+        RecipeError: if the generator has none.
+    """
+    if section is None:
+        raise RecipeError(
+            "tune.distillation.loss.adversarial: the generator has no discriminator; give one as "
+            "`tune.distillation.discriminator`, or set the weight to 0."
+        )
+    weights = folder / section.weights
+    module = load_module(section.source, section.arguments, weights, folder)
+    return module.train().requires_grad_(True)

@@ -1,0 +1,115 @@
+"""From a calibrated graph to a tuned one, by the recipe's section ``tune``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import fx, nn
+
+from edgegan.quantization.calibrate import Calibration
+from edgegan.quantization.observers import Quantiles
+from edgegan.quantization.placement import Placed
+from edgegan.training.loop import Schedule, train
+from edgegan.tuning.distillation import DistillationTask, TeacherImages
+from edgegan.tuning.perceptual import PerceptualLoss, Stages
+from edgegan.tuning.range_tracking import RangeTracker
+from edgegan.tuning.reconstruct import Effort, reconstruct
+from edgegan.tuning.sections import DistillationSection, TuneSection
+from edgegan.tuning.tunable import Tunable, Tuned, first_of
+
+LOG = "log.jsonl"
+
+_BATCH = 50
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a graph is tuned with.
+
+    Attributes:
+        placed: calibrated; left as it is.
+        teacher: the float graph, lowered.
+        affine: whether its activations have zero points.
+        section: how.
+        calibration: how ranges become grids.
+        quantiles, momentum: of ranges that go on being observed.
+        inputs: makes so many inputs of the generator from a seed.
+        labels: which of them are class labels.
+        stages: loads the network of the perceptual losses.
+        discriminator: loads it.
+        work: receives checkpoints and the log; a run that is killed goes on from there.
+        report: called with steps done and all steps.
+    """
+
+    placed: Placed
+    teacher: fx.GraphModule
+    affine: bool
+    section: TuneSection
+    calibration: Calibration
+    quantiles: Quantiles
+    momentum: float
+    inputs: Callable[[int, int], tuple[torch.Tensor, ...]]
+    labels: tuple[int, ...]
+    stages: Callable[[], Stages]
+    discriminator: Callable[[], nn.Module]
+    work: Path
+    report: Callable[[int, int], None]
+
+
+def tune(lesson: Lesson) -> Tuned:
+    """Tune it.
+
+    Raises:
+        EdgeganError: if the loss needs a network that is not there.
+    """
+    section = lesson.section
+    if section.reconstruction is not None:
+        part = section.reconstruction
+        inputs = lesson.inputs(part.images, section.seed)
+        effort = Effort(part, section.scaled(part.resolved_steps), section.seed)
+        return reconstruct(
+            lesson.placed, inputs, lesson.affine, effort, lesson.work, lesson.report
+        ).tuned()
+    assert section.distillation is not None
+    return _distill(lesson, section.distillation).tuned()
+
+
+def _distill(lesson: Lesson, section: DistillationSection) -> Tunable:
+    inputs = lesson.inputs(section.images, lesson.section.seed)
+    examples = TeacherImages(inputs, _images(lesson.teacher, inputs))
+    tunable = Tunable(lesson.placed, lesson.affine)
+    loss = section.loss
+    task = DistillationTask(
+        tunable,
+        section,
+        PerceptualLoss(lesson.stages()) if loss.content or loss.style else None,
+        lesson.discriminator() if loss.adversarial else None,
+        lesson.labels,
+        RangeTracker(tunable, lesson.calibration, lesson.quantiles, lesson.momentum),
+    )
+    steps = lesson.section.scaled(section.steps)
+    batch = min(section.batch_size, len(examples))
+    schedule = Schedule(steps / (len(examples) // batch), batch, lesson.section.seed)
+    train(
+        task,
+        examples,
+        schedule,
+        lesson.work / "checkpoint.pt",
+        lesson.work / LOG,
+        lambda progress: lesson.report(progress.step, progress.total_steps),
+    )
+    return tunable
+
+
+@torch.no_grad()
+def _images(teacher: fx.GraphModule, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
+    """The float generator's images."""
+    return torch.cat(
+        [
+            first_of(teacher(*(value[start : start + _BATCH] for value in inputs)))
+            for start in range(0, len(inputs[0]), _BATCH)
+        ]
+    )
