@@ -50,7 +50,8 @@ class Tunable(nn.Module):
         weights: of quantized layers, and their biases, by name in the graph.
         codebooks: thresholds and codebooks of the weights that have them; no gradient reaches them.
         log_scales: by quantizer.
-        offsets: zero points, in spans of their grid, by quantizer of an affine activation.
+        offsets: zero points, in spans of their grid, by quantizer of an affine activation that can be
+            negative.
     """
 
     def __init__(self, placed: Placed, affine: bool) -> None:
@@ -73,9 +74,13 @@ class Tunable(nn.Module):
             {
                 name: self.initial[_zero_point(name)] / _span(quantizer)
                 for name, quantizer in moving.items()
-                if affine and quantizer.kind == "activation"
+                if affine and quantizer.kind == "activation" and not self._starts_at_zero(name)
             }
         )
+
+    def _starts_at_zero(self, name: str) -> bool:
+        """Whether a range holds nothing negative. It stays so: engines take a ReLU along only then."""
+        return float(self.initial[_zero_point(name)]) <= self.quantizers[name].grid.low
 
     def values(self) -> dict[str, torch.Tensor]:
         """Every learned parameter of the graph, by name, as it stands."""
