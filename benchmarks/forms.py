@@ -49,7 +49,7 @@ def build(bench: Workbench, choice: _Choice, folder: Path) -> Path:
         patch.start()
     try:
         calibrate_ranges(fresh, folder, lambda done, total: None)
-        emit_quantized(fresh, folder, folder)
+        emit_quantized(fresh, folder, {"calibrated": folder})
     finally:
         for patch in patches:
             patch.stop()

@@ -107,13 +107,13 @@ def _make(bench: Workbench, folder: Path, images: int) -> dict[str, str]:
     capture_float(bench, folder)
     lower_float(bench, folder)
     calibrate_ranges(bench, folder, lambda done, total: None)
-    emit_quantized(bench, folder, folder)
+    emit_quantized(bench, folder, {"calibrated": folder})
     shipped = folder / "openvino"
     shipped.mkdir(exist_ok=True)
     variant = bench.resolved.recipe.variant(find_target("openvino-x86"))
     other = Workbench(bench.resolved, folder, variant)
     calibrate_ranges(other, shipped, lambda done, total: None)
-    emit_quantized(other, shipped, shipped)
+    emit_quantized(other, shipped, {"calibrated": shipped})
     feed, nncf = bench.feed(images, 0), openvino_peer.quantize_nncf
     original, lowered = folder / "float.onnx", folder / "lowered.onnx"
     makers: dict[str, Callable[[Path], None]] = {

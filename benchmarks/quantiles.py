@@ -37,7 +37,7 @@ def row(
         folder = Path(name)
         capture_float(bench, folder)
         calibrate_ranges(bench, folder, lambda done, total: None)
-        emit_quantized(bench, folder, folder)
+        emit_quantized(bench, folder, {"calibrated": folder})
         model, original = folder / "model.onnx", folder / "float.onnx"
         compared = Compared(
             OrtRuntime().load(model),

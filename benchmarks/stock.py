@@ -71,7 +71,7 @@ def engines(name: str, folder: Path) -> tuple[Workbench, dict[str, Path]]:
     capture_float(bench, folder)
     lower_float(bench, folder)
     calibrate_ranges(bench, folder, lambda done, total: None)
-    emit_quantized(bench, folder, folder)
+    emit_quantized(bench, folder, {"calibrated": folder})
     quantize_static(bench, folder / "float.onnx", folder / "stock.onnx")
     files = {
         "ort-float": "float.onnx",

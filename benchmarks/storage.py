@@ -57,7 +57,7 @@ def row(name: str, bits: int, site: str, folder: Path) -> dict[str, Any]:
     bench = bench_of(name, bits, site, folder)
     capture_float(bench, folder)
     calibrate_ranges(bench, folder, lambda done, total: None)
-    emit_quantized(bench, folder, folder)
+    emit_quantized(bench, folder, {"calibrated": folder})
     stored, wide = folder / "model.onnx", folder / "wide.onnx"
     widened(stored, wide)
     runtime, feed = OrtRuntime(), bench.feed(16, 1)
