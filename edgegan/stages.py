@@ -125,11 +125,11 @@ class Workbench:
 
     def quantized(self, folders: Folders) -> Placed:
         """The graph as calibrated, or as tuned where the recipe says so."""
-        folder = folders.get("tuned", folders["calibrated"])
-        apply_parameters(self.placed, _read_parameters(folder / PARAMETERS))
-        weights = folder / WEIGHTS
-        if weights.exists():
-            apply_weights(self.placed, load_file(weights))
+        tuned = folders.get("tuned")
+        parameters = (folders["calibrated"] if tuned is None else tuned) / PARAMETERS
+        apply_parameters(self.placed, _read_parameters(parameters))
+        if tuned is not None:
+            apply_weights(self.placed, load_file(tuned / WEIGHTS))
         return self.placed
 
     def calibration(self) -> Calibration:
