@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterable
 from fnmatch import fnmatch
@@ -22,6 +21,7 @@ import onnx
 from safetensors import safe_open
 
 from benchmarks.ceiling import Machine, ceiling, known_machine, work_of
+from benchmarks.kept_rows import KeptRows, work_folder
 from benchmarks.models import SOURCES, own_recipe
 from benchmarks.results_file import write_result
 from edgegan.cache import StageCache
@@ -145,9 +145,8 @@ def main() -> None:
         parser.error(f"--only: none of {', '.join(SOURCES)} matches")
     effort = Effort(runs=10, seconds=given.seconds, limit_seconds=20 * given.seconds)
     failed = False
-    with tempfile.TemporaryDirectory() as scratch:
-        work = given.work or Path(scratch)
-        (work / "rows").mkdir(parents=True, exist_ok=True)
+    with work_folder(given.work) as work:
+        kept = KeptRows(work / "rows")
         for name in list(names):
             print(f"{name}: export", file=sys.stderr, flush=True)
             try:
@@ -158,13 +157,10 @@ def main() -> None:
                 failed = True
         machine = known_machine(work)
         for name in names:
-            kept = work / "rows" / f"{name}.json"
-            if not kept.exists():
+            if name not in kept:
                 print(f"{name}: speed", file=sys.stderr, flush=True)
-                row = timed(name, work / name, machine, effort)
-                write_whole(kept, json.dumps(row), "row")
-        every = [work / "rows" / f"{name}.json" for name in SOURCES]
-        rows = [json.loads(path.read_text()) for path in every if path.exists()]
+                kept.keep(name, [timed(name, work / name, machine, effort)])
+        rows = kept.of(SOURCES)
     write_result("families", COMMAND, rows, _COLUMNS, _note(machine), table(rows), ("openvino",))
     sys.exit(1 if failed else 0)
 

@@ -10,9 +10,7 @@ finished row are kept there, and a later run goes on from them; empty the folder
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
@@ -23,11 +21,11 @@ from typing import Any
 
 from benchmarks import openvino_peer
 from benchmarks.ceiling import Ceiling, Machine, Work, ceiling, known_machine, work_of
+from benchmarks.kept_rows import KeptRows, work_folder
 from benchmarks.peer_engines import RUNTIMES, Prepared, prepare, sentence
 from benchmarks.results_file import write_result
 from edgegan.latency.confidence import ratio_estimate
 from edgegan.latency.measure import Effort, Timing, measure
-from edgegan.output_file import write_whole
 
 COMMAND = "python -m benchmarks.peers"
 FAMILIES = (
@@ -154,12 +152,11 @@ def main() -> None:
     if not chosen:
         parser.error(f"--rows: none of {', '.join(one.label for one in settings(['*']))} matches")
     effort = Effort(runs=8, seconds=given.seconds, limit_seconds=15 * given.seconds)
-    with tempfile.TemporaryDirectory() as scratch:
-        work = given.work or Path(scratch)
-        (work / "rows").mkdir(parents=True, exist_ok=True)
+    with work_folder(given.work) as work:
         machine = known_machine(work)
-        reasons = _run(chosen, work, machine, effort)
-        found = [row for one in settings(["*"]) for row in _kept(one, work)]
+        kept = KeptRows(work / "rows")
+        reasons = _run(chosen, work, kept, machine, effort)
+        found = kept.of(one.label for one in settings(["*"]))
     if not found:
         sys.exit(f"nothing was measured: {'; '.join(reasons)}")
     write_result(
@@ -168,32 +165,23 @@ def main() -> None:
     )  # fmt: skip
 
 
-def _run(chosen: list[Setting], work: Path, machine: Machine, effort: Effort) -> list[str]:
+def _run(
+    chosen: list[Setting], work: Path, kept: KeptRows, machine: Machine, effort: Effort
+) -> list[str]:
     """Measure what is not yet there; returns why families were left out."""
     reasons = []
-    missing = [one for one in chosen if not _kept(one, work)]
+    missing = [one for one in chosen if one.label not in kept]
     for family, group in groupby(missing, key=lambda one: one.family):
         try:
             print(f"{family}: models", file=sys.stderr, flush=True)
             prepared = prepare(family, work / family)
             for one in group:
                 print(one.label, file=sys.stderr, flush=True)
-                found = measured(one, prepared, machine, effort)
-                write_whole(_rows_file(one, work), json.dumps(found), "rows")
+                kept.keep(one.label, measured(one, prepared, machine, effort))
         except Exception as error:  # an exporter's own, too: the other families are still measured
             reasons.append(f"{family} is left out: {sentence(error).rstrip('.')}")
             print(reasons[-1], file=sys.stderr, flush=True)
     return reasons
-
-
-def _rows_file(setting: Setting, work: Path) -> Path:
-    return work / "rows" / f"{setting.label.replace('/', '_')}.json"
-
-
-def _kept(setting: Setting, work: Path) -> list[dict[str, Any]]:
-    path = _rows_file(setting, work)
-    kept: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
-    return kept
 
 
 def _interval(row: dict[str, Any], key: str) -> str:

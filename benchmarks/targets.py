@@ -11,13 +11,13 @@ finished rows are kept there, and a later run goes on from them; empty the folde
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from benchmarks.kept_rows import KeptRows, work_folder
 from benchmarks.models import SOURCES, own_recipe
 from benchmarks.results_file import write_result
 from benchmarks.stock import quantize_static
@@ -25,7 +25,6 @@ from edgegan.cache import StageCache
 from edgegan.checks.check import Check
 from edgegan.emulation.cores import find_core
 from edgegan.emulation.cost import count
-from edgegan.output_file import write_whole
 from edgegan.pipeline import ExportResult, export
 from edgegan.recipe import load_recipe, resolve
 from edgegan.stages import Workbench
@@ -138,18 +137,15 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=["*"], metavar="PATTERN")
     parser.add_argument("--work", type=Path, help="folder to keep finished rows in")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        work = given.work or Path(scratch)
-        work.mkdir(parents=True, exist_ok=True)
+    with work_folder(given.work) as work:
+        kept = KeptRows(work)
         for name in MODELS:
-            kept = work / f"{name}.json"
-            if kept.exists() or not any(fnmatch(name, pattern) for pattern in given.only):
+            if name in kept or not any(fnmatch(name, pattern) for pattern in given.only):
                 continue
             print(name, file=sys.stderr, flush=True)
             with tempfile.TemporaryDirectory() as folder:
-                write_whole(kept, json.dumps(rows(name, Path(folder))), "rows")
-        paths = [work / f"{name}.json" for name in MODELS]
-        table = [row for path in paths if path.exists() for row in json.loads(path.read_text())]
+                kept.keep(name, rows(name, Path(folder)))
+        table = kept.of(MODELS)
     note = (
         "Parity in steps of the grid: the worst tensor, the worst of the integer regions, and end to end "
         "(empty where no float operator stands between integers). Instructions of one warm inference of "

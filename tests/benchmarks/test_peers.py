@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks import openvino_peer, peers
 from benchmarks.ceiling import Ceiling, Machine, Work
+from benchmarks.kept_rows import KeptRows
 from benchmarks.peer_engines import RUNTIMES, prepare
 from benchmarks.peers import Setting, against_nncf, rows, settings, table
 from edgegan.errors import UnavailableError, UsageError
@@ -90,11 +91,11 @@ def test_finished_rows_are_kept_and_failures_give_their_reason(
         raise RuntimeError("the operator\nis unknown")
 
     monkeypatch.setattr(peers, "prepare", refuse)
-    (tmp_path / "rows").mkdir()
+    kept = KeptRows(tmp_path)
     for batch in (1, 16):
-        (tmp_path / "rows" / f"dcgan-64_1_{batch}.json").write_text(json.dumps(_rows()))
+        kept.keep(f"dcgan-64/1/{batch}", _rows())
     chosen = settings(["dcgan-64/1/*", "cyclegan-128/*"])
-    reasons = peers._run(chosen, tmp_path, Machine({"x": 1.0}, {1: 1.0}), Effort())
+    reasons = peers._run(chosen, tmp_path, kept, Machine({"x": 1.0}, {1: 1.0}), Effort())
     assert asked == ["cyclegan-128"]
     assert reasons == ["cyclegan-128 is left out: RuntimeError: the operator is unknown"]
 
