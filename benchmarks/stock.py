@@ -7,6 +7,7 @@ All engines of a row take turns in one process; ratios are of medians, with 95 %
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Iterator
 from functools import partial
@@ -43,23 +44,34 @@ def quantize_static(
     bench: Workbench, source: Path, target: Path, images: int = CALIBRATION_IMAGES
 ) -> None:
     """What its documentation recommends for x86: pre-processed, QDQ, u8 activations, s8 weights."""
-    prepared = target.with_suffix(".prepared.onnx")
-    try:
-        quant_pre_process(str(source), str(prepared))
-    except Exception as error:  # it raises bare ones
-        if "symbolic shape inference" not in str(error):
-            raise
-        quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
-    ortq.quantize_static(
-        str(prepared),
-        str(target),
-        _Latents(bench, images),
-        quant_format=ortq.QuantFormat.QDQ,
-        activation_type=ortq.QuantType.QUInt8,
-        weight_type=ortq.QuantType.QInt8,
-        per_channel=True,
-        calibration_providers=["CPUExecutionProvider"],
-    )
+    with tempfile.TemporaryDirectory() as scratch:
+        prepared = Path(scratch) / "prepared.onnx"
+        pre_process(source, prepared)
+        ortq.quantize_static(
+            str(prepared),
+            str(target),
+            _Latents(bench, images),
+            quant_format=ortq.QuantFormat.QDQ,
+            activation_type=ortq.QuantType.QUInt8,
+            weight_type=ortq.QuantType.QInt8,
+            per_channel=True,
+            calibration_providers=["CPUExecutionProvider"],
+        )
+
+
+def pre_process(source: Path, target: Path) -> None:
+    """ONNX Runtime's preparation for quantization; without symbolic shapes where they cannot be inferred.
+
+    A failed inference leaves the model and its weights in the current folder, so that is a temporary one.
+    """
+    prepare = partial(quant_pre_process, str(source.absolute()), str(target.absolute()))
+    with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):
+        try:
+            prepare()
+        except Exception as error:  # it raises bare ones
+            if "symbolic shape inference" not in str(error):
+                raise
+            prepare(skip_symbolic_shape=True)
 
 
 def engines(name: str, folder: Path) -> tuple[Workbench, dict[str, Path]]:
