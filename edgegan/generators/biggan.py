@@ -27,8 +27,8 @@ from torch import nn
 from edgegan.generators.blocks.attention import SelfAttention
 from edgegan.generators.blocks.convolution import spectral, spectrally_normalized
 from edgegan.generators.blocks.normalization import ProjectedBatchNorm
-from edgegan.generators.blocks.projection import ProjectionHead
-from edgegan.generators.blocks.residual import DownBlock, UpBlock
+from edgegan.generators.blocks.projection import ProjectionDiscriminator
+from edgegan.generators.blocks.residual import UpBlock
 
 
 class Generator(nn.Module):
@@ -84,7 +84,7 @@ class Generator(nn.Module):
         return torch.tanh(self.to_image(torch.relu(self.norm(hidden))))
 
 
-class Discriminator(nn.Module):
+class Discriminator(ProjectionDiscriminator):
     """Images and labels to one logit each; all blocks but the last halve the side.
 
     ``forward``: float32 ``[N, image_channels, side, side]`` in [-1, 1] and int64 ``[N]`` to float32
@@ -107,22 +107,8 @@ class Discriminator(nn.Module):
         attention: int = 64,
         image_channels: int = 3,
     ) -> None:
-        super().__init__()
-        channels = [width * multiple for multiple in multiples]
-        blocks: list[nn.Module] = []
-        last = len(channels) - 1
-        for index, (inputs, outputs) in enumerate(pairwise((image_channels, *channels))):
-            blocks.append(DownBlock(inputs, outputs, outputs, spectral, index < last, index == 0))
-            side = side // 2 if index < last else side
-            if side == attention and index < last:
-                blocks.append(_attention(outputs))
-        self.blocks = nn.Sequential(*blocks)
-        self.head = ProjectionHead(channels[-1], classes)
-
-    def forward(self, image: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
-        features = torch.relu(self.blocks(image)).sum((2, 3))
-        logit: torch.Tensor = self.head(features, label)
-        return logit
+        every = (image_channels, *(width * multiple for multiple in multiples))
+        super().__init__(every, len(multiples) - 1, classes, True, _attention, side, attention)
 
 
 def _attention(channels: int) -> SelfAttention:

@@ -20,8 +20,8 @@ from torch import nn
 from edgegan.generators.blocks.attention import SelfAttention
 from edgegan.generators.blocks.convolution import spectral, spectrally_normalized
 from edgegan.generators.blocks.normalization import ClassBatchNorm
-from edgegan.generators.blocks.projection import ProjectionHead
-from edgegan.generators.blocks.residual import DownBlock, UpBlock
+from edgegan.generators.blocks.projection import ProjectionDiscriminator
+from edgegan.generators.blocks.residual import UpBlock
 
 
 class Generator(nn.Module):
@@ -136,7 +136,7 @@ class ResidualGenerator(nn.Module):
         return torch.tanh(self.to_image(torch.relu(self.norm(hidden))))
 
 
-class ResidualDiscriminator(nn.Module):
+class ResidualDiscriminator(ProjectionDiscriminator):
     """Images and labels to one logit each; all blocks but the last halve the side.
 
     ``forward``: float32 ``[N, image_channels, side, side]`` in [-1, 1] and int64 ``[N]`` to float32
@@ -151,23 +151,8 @@ class ResidualDiscriminator(nn.Module):
         attention: int = 64,
         image_channels: int = 3,
     ) -> None:
-        super().__init__()
-        blocks: list[nn.Module] = []
-        last = len(channels) - 1
-        for index, (inputs, outputs) in enumerate(pairwise((image_channels, *channels))):
-            first = index == 0
-            hidden = outputs if first else inputs
-            blocks.append(DownBlock(inputs, outputs, hidden, spectral, index < last, first))
-            side = side // 2 if index < last else side
-            if side == attention and index < last:
-                blocks.append(_attention(outputs))
-        self.blocks = nn.Sequential(*blocks)
-        self.head = ProjectionHead(channels[-1], classes)
-
-    def forward(self, image: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
-        features = torch.relu(self.blocks(image)).sum((2, 3))
-        logit: torch.Tensor = self.head(features, label)
-        return logit
+        every = (image_channels, *channels)
+        super().__init__(every, len(channels) - 1, classes, False, _attention, side, attention)
 
 
 def _attention(channels: int) -> SelfAttention:

@@ -22,10 +22,9 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from edgegan.generators.blocks.convolution import spectral
 from edgegan.generators.blocks.normalization import ClassBatchNorm, PlainBatchNorm
-from edgegan.generators.blocks.projection import ProjectionHead
-from edgegan.generators.blocks.residual import DownBlock, UpBlock
+from edgegan.generators.blocks.projection import ProjectionDiscriminator
+from edgegan.generators.blocks.residual import UpBlock
 
 
 class Generator(nn.Module):
@@ -65,7 +64,7 @@ class Generator(nn.Module):
         return torch.tanh(self.to_image(torch.relu(self.norm(hidden))))
 
 
-class Discriminator(nn.Module):
+class Discriminator(ProjectionDiscriminator):
     """Images, and labels if there are classes, to one logit each.
 
     ``forward``: float32 ``[N, image_channels, S, S]`` in [-1, 1] and, with ``classes``, int64 ``[N]`` to
@@ -85,14 +84,4 @@ class Discriminator(nn.Module):
         classes: int = 0,
         image_channels: int = 3,
     ) -> None:
-        super().__init__()
-        blocks = [DownBlock(image_channels, channels[0], channels[0], spectral, first=True)]
-        for index, (inputs, outputs) in enumerate(pairwise(channels), start=1):
-            blocks.append(DownBlock(inputs, outputs, inputs, spectral, halve=index < halving))
-        self.blocks = nn.Sequential(*blocks)
-        self.head = ProjectionHead(channels[-1], classes)
-
-    def forward(self, image: torch.Tensor, label: torch.Tensor | None = None) -> torch.Tensor:
-        features = torch.relu(self.blocks(image)).sum((2, 3))
-        logit: torch.Tensor = self.head(features, label)
-        return logit
+        super().__init__((image_channels, *channels), halving, classes)

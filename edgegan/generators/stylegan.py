@@ -12,6 +12,7 @@ training (progressive growing, style mixing) is not here.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -20,7 +21,7 @@ from torch.nn import functional as F
 
 from edgegan.generators.blocks.equalized import EqualizedConv2d, EqualizedLinear
 from edgegan.generators.blocks.mapping import Mapping
-from edgegan.generators.blocks.minibatch import append_deviation
+from edgegan.generators.blocks.minibatch import DeviationDiscriminator
 from edgegan.generators.blocks.noise import Noise, NoiseKind, split_noise
 from edgegan.generators.blocks.resample import Blur
 
@@ -108,7 +109,7 @@ class Generator(nn.Module):
         return image
 
 
-class Discriminator(nn.Module):
+class Discriminator(DeviationDiscriminator):
     """Images to one logit each.
 
     ``forward``: float32 ``[N, image_channels, S, S]`` to float32 ``[N]``, S as in ``Generator``; N is at
@@ -122,27 +123,13 @@ class Discriminator(nn.Module):
     def __init__(
         self, channels: Sequence[int] = (256, 512, 512, 512, 512), image_channels: int = 3
     ) -> None:
-        super().__init__()
         layers: list[nn.Module] = [EqualizedConv2d(image_channels, channels[0], 1)]
         layers.append(nn.LeakyReLU(0.2))
         for inputs, outputs in pairwise(channels):
             layers += [EqualizedConv2d(inputs, inputs, 3), nn.LeakyReLU(0.2)]
             layers += [Blur(inputs, BINOMIAL, 1), EqualizedConv2d(inputs, outputs, 3)]
             layers += [nn.AvgPool2d(2), nn.LeakyReLU(0.2)]
-        self.main = nn.Sequential(*layers)
-        last = channels[-1]
-        self.head = nn.Sequential(
-            EqualizedConv2d(last + 1, last, 3),
-            nn.LeakyReLU(0.2),
-            nn.Flatten(),
-            EqualizedLinear(last * 16, last),
-            nn.LeakyReLU(0.2),
-            EqualizedLinear(last, 1, gain=1.0),
-        )
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        logit: torch.Tensor = self.head(append_deviation(self.main(image)))
-        return logit.flatten()
+        super().__init__(layers, channels[-1], partial(nn.LeakyReLU, 0.2))
 
 
 def _keeping(channels: int) -> nn.Module:

@@ -16,9 +16,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from edgegan.generators.blocks.equalized import EqualizedConv2d, EqualizedLinear
+from edgegan.generators.blocks.equalized import EqualizedConv2d
 from edgegan.generators.blocks.mapping import Mapping
-from edgegan.generators.blocks.minibatch import append_deviation
+from edgegan.generators.blocks.minibatch import DeviationDiscriminator
 from edgegan.generators.blocks.modulation import ModulatedConv2d
 from edgegan.generators.blocks.noise import Noise, NoiseKind, split_noise
 from edgegan.generators.blocks.resample import Blur, UpsampleFilter
@@ -81,13 +81,7 @@ class Generator(nn.Module):
     ``S = 4 * 2**(len(channels) - 1)``.
 
     Args:
-        latent_size: also of the styles.
-        channels: of each side, from 4x4 on.
-        layers: of the mapping network.
-        psi: truncation; 1 for none.
-        noise: see ``NoiseKind``.
-        seed: of fixed noise.
-        image_channels: of the image.
+        latent_size, channels, layers, psi, noise, seed, image_channels: as of StyleGAN.
     """
 
     def __init__(
@@ -156,7 +150,7 @@ class ResidualBlock(nn.Module):
         return result
 
 
-class Discriminator(nn.Module):
+class Discriminator(DeviationDiscriminator):
     """Images to one logit each.
 
     ``forward``: float32 ``[N, image_channels, S, S]`` to float32 ``[N]``, S as in ``Generator``; N is at
@@ -170,22 +164,9 @@ class Discriminator(nn.Module):
     def __init__(
         self, channels: Sequence[int] = (512, 512, 512, 512, 512), image_channels: int = 3
     ) -> None:
-        super().__init__()
-        self.main = nn.Sequential(
+        main = [
             EqualizedConv2d(image_channels, channels[0], 1, gain=1.0),
             ScaledLeakyReLU(),
             *(ResidualBlock(inputs, outputs) for inputs, outputs in pairwise(channels)),
-        )
-        last = channels[-1]
-        self.head = nn.Sequential(
-            EqualizedConv2d(last + 1, last, 3, gain=1.0),
-            ScaledLeakyReLU(),
-            nn.Flatten(),
-            EqualizedLinear(last * 16, last, gain=1.0),
-            ScaledLeakyReLU(),
-            EqualizedLinear(last, 1, gain=1.0),
-        )
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        logit: torch.Tensor = self.head(append_deviation(self.main(image)))
-        return logit.flatten()
+        ]
+        super().__init__(main, channels[-1], ScaledLeakyReLU, gain=1.0)
