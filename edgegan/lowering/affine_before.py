@@ -27,7 +27,7 @@ from edgegan.lowering.graph import (
     shape_of,
 )
 from edgegan.lowering.hoist_activation import ACTIVATIONS, MOVEMENT
-from edgegan.lowering.layer_scale import LAYERS, scale_layer
+from edgegan.lowering.layer_scale import LAYERS, channel_axis, scale_layer
 
 aten = torch.ops.aten
 
@@ -82,7 +82,7 @@ def taken_before(graph: fx.GraphModule, node: fx.Node, affine: Affine) -> list[C
     if len(node.users) != 1 or not isinstance(node.meta.get("val"), torch.Tensor):
         return None
     if is_call(node, *LAYERS):
-        return _layer(graph, node, affine.along(_channel_axis(node), shape_of(node)))
+        return _layer(graph, node, affine.along(channel_axis(node), shape_of(node)))
     source: Any = node.args[0] if node.args else None
     if is_call(node, *ACTIVATIONS) and not affine.shifts and bool((affine.scale > 0).all()):
         return taken_before(graph, source, affine)
@@ -104,10 +104,6 @@ def taken_before(graph: fx.GraphModule, node: fx.Node, affine: Affine) -> list[C
     if is_call(node, aten.add.Tensor) and len(same) == 2:
         return _sum(graph, both, affine)
     return None
-
-
-def _channel_axis(layer: fx.Node) -> int:
-    return len(shape_of(layer)) - 1 if is_call(layer, aten.linear.default) else 1
 
 
 def _layer(graph: fx.GraphModule, layer: fx.Node, channels: Affine | None) -> list[Change] | None:

@@ -19,10 +19,9 @@ from edgegan.lowering.graph import (
     is_call,
     is_parameter,
     path_of,
-    read_parameter,
     shape_of,
 )
-from edgegan.lowering.layer_scale import replace_weights
+from edgegan.lowering.layer_scale import read_layer, replace_weights
 
 aten = torch.ops.aten
 
@@ -97,9 +96,7 @@ def _takes_inputs(user: fx.Node, value: fx.Node, channels: Affine) -> bool:
 
 
 def _scale_inputs(graph: fx.GraphModule, layer: fx.Node, channels: Affine) -> None:
-    weight = read_parameter(graph, layer.args[1]).double()  # type: ignore[arg-type]
-    bias_node = argument(layer, 2)
-    bias = 0.0 if bias_node is None else read_parameter(graph, bias_node).double()
+    weight, bias = (value.double() for value in read_layer(graph, layer))
     shape = [1, -1] + [1] * (weight.ndim - 2)
     shift = (weight * channels.shift.view(shape)).flatten(1).sum(1)
     replace_weights(graph, layer, weight * channels.scale.view(shape), bias + shift)

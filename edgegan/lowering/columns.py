@@ -17,7 +17,6 @@ from torch import fx
 from edgegan.lowering.graph import (
     EXAMPLE_BATCH,
     add_parameter,
-    argument,
     insert_call,
     is_call,
     is_parameter,
@@ -26,6 +25,7 @@ from edgegan.lowering.graph import (
     shape_of,
 )
 from edgegan.lowering.hoist_activation import MOVEMENT
+from edgegan.lowering.layer_scale import read_layer
 
 aten = torch.ops.aten
 
@@ -146,11 +146,8 @@ def matrix_of(graph: fx.GraphModule, layer: fx.Node) -> tuple[torch.Tensor, torc
     if is_call(layer, aten.embedding.default):
         table = read_parameter(graph, layer.args[0]).double().t()  # type: ignore[arg-type]
         return table, table.new_zeros(len(table))
-    weight = read_parameter(graph, layer.args[1]).double()  # type: ignore[arg-type]
-    node = argument(layer, 2)
-    if node is None:
-        return weight, weight.new_zeros(len(weight))
-    return weight, read_parameter(graph, node).double()
+    weight, bias = read_layer(graph, layer)
+    return weight.double(), bias.double()
 
 
 def rows_of(graph: fx.GraphModule, columns: Columns) -> tuple[torch.Tensor, torch.Tensor]:

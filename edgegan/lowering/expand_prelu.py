@@ -21,28 +21,22 @@ from edgegan.lowering.graph import (
     path_of,
     read_parameter,
     shape_of,
-    tidy,
 )
-from edgegan.lowering.rewrite import Rewrite
+from edgegan.lowering.rewrite import NodePass
 from edgegan.targets import LoweringProfile
 
 aten = torch.ops.aten
 
 
-class ExpandPRelu:
+class ExpandPRelu(NodePass):
     name = "expand-prelu"
-    requires: frozenset[object] = frozenset()
-    ensures: frozenset[object] = frozenset()
 
-    def __call__(self, graph: fx.GraphModule, profile: LoweringProfile) -> list[Rewrite]:
-        done = []
-        for node in list(graph.graph.nodes):
-            if is_call(node, aten.prelu.default) and is_parameter(node.args[1]):
-                value, form = _expand(graph, node)
-                node.replace_all_uses_with(value)
-                done.append(Rewrite(self.name, path_of(node), form))
-        tidy(graph)
-        return done
+    def rewrite(self, graph: fx.GraphModule, node: fx.Node, profile: LoweringProfile) -> str | None:
+        if not is_call(node, aten.prelu.default) or not is_parameter(node.args[1]):
+            return None
+        value, form = _expand(graph, node)
+        node.replace_all_uses_with(value)
+        return form
 
 
 def _expand(graph: fx.GraphModule, node: fx.Node) -> tuple[fx.Node, str]:

@@ -14,17 +14,9 @@ from torch import fx
 
 from edgegan.lowering.affine import Affine
 from edgegan.lowering.channel_affine import as_depthwise_convolution, fold_before, fold_behind
-from edgegan.lowering.graph import (
-    add_parameter,
-    argument,
-    insert_call,
-    is_call,
-    path_of,
-    shape_of,
-    tidy,
-)
+from edgegan.lowering.graph import add_parameter, argument, insert_call, is_call, path_of, shape_of
 from edgegan.lowering.layer_scale import affine_of
-from edgegan.lowering.rewrite import Rewrite
+from edgegan.lowering.rewrite import NodePass
 from edgegan.targets import LoweringProfile
 
 aten = torch.ops.aten
@@ -33,20 +25,13 @@ _BATCH_NORM = aten._native_batch_norm_legit_no_training.default
 _INSTANCE_NORM = aten.instance_norm.default
 
 
-class FoldBatchNorm:
+class FoldBatchNorm(NodePass):
     name = "fold-batch-norm"
-    requires: frozenset[object] = frozenset()
     ensures: frozenset[object] = frozenset({_BATCH_NORM})
 
-    def __call__(self, graph: fx.GraphModule, profile: LoweringProfile) -> list[Rewrite]:
-        done = []
-        for node in list(graph.graph.nodes):
-            tracked = is_call(node, _INSTANCE_NORM) and argument(node, 5) is False
-            if is_call(node, _BATCH_NORM) or tracked:
-                form = _fold(graph, node)
-                done.append(Rewrite(self.name, path_of(node), form))
-        tidy(graph)
-        return done
+    def rewrite(self, graph: fx.GraphModule, node: fx.Node, profile: LoweringProfile) -> str | None:
+        tracked = is_call(node, _INSTANCE_NORM) and argument(node, 5) is False
+        return _fold(graph, node) if tracked or is_call(node, _BATCH_NORM) else None
 
 
 def _fold(graph: fx.GraphModule, norm: fx.Node) -> str:

@@ -20,14 +20,13 @@ from edgegan.lowering.columns import (
 )
 from edgegan.lowering.graph import (
     add_parameter,
-    argument,
     is_call,
     is_parameter,
     path_of,
-    read_parameter,
     shape_of,
     tidy,
 )
+from edgegan.lowering.layer_scale import read_layer
 from edgegan.lowering.rewrite import Rewrite
 from edgegan.targets import LoweringProfile
 
@@ -89,9 +88,7 @@ def _pass_on(graph: fx.GraphModule, node: fx.Node, columns: Columns) -> bool:
     if columns.index.ndim != 1 or not identity or len(readers) != len(node.users):
         return False
     for layer in readers:
-        weight = read_parameter(graph, layer.args[1]).double()  # type: ignore[arg-type]
-        bias_node = argument(layer, 2)
-        bias = 0.0 if bias_node is None else read_parameter(graph, bias_node).double()
+        weight, bias = (value.double() for value in read_layer(graph, layer))
         path = path_of(layer)
         scaled = add_parameter(graph, layer, path + ".weight", (weight * columns.scale).float())
         moved = add_parameter(graph, layer, path + ".bias", (bias + weight @ columns.shift).float())

@@ -11,9 +11,9 @@ from torch import fx
 
 from edgegan.lowering.affine_before import affine_of_call
 from edgegan.lowering.channel_affine import as_depthwise_convolution, fold_before, fold_behind
-from edgegan.lowering.graph import is_call, path_of, shape_of, tidy
+from edgegan.lowering.graph import is_call, shape_of
 from edgegan.lowering.hoist_activation import ACTIVATIONS, MOVEMENT
-from edgegan.lowering.rewrite import Rewrite
+from edgegan.lowering.rewrite import NodePass
 from edgegan.targets import LoweringProfile
 
 aten = torch.ops.aten
@@ -31,19 +31,12 @@ _ON_INTEGERS = (
 """What runs on integers: a depthwise convolution pays only between two of these."""
 
 
-class FoldScaleAndShift:
+class FoldScaleAndShift(NodePass):
     name = "fold-scale-and-shift"
     requires: frozenset[object] = frozenset({aten.view.default, aten._unsafe_view.default})
-    ensures: frozenset[object] = frozenset()
 
-    def __call__(self, graph: fx.GraphModule, profile: LoweringProfile) -> list[Rewrite]:
-        done = []
-        for node in list(graph.graph.nodes):
-            path, form = path_of(node), _fold(graph, node)
-            if form is not None:
-                done.append(Rewrite(self.name, path, form))
-        tidy(graph)
-        return done
+    def rewrite(self, graph: fx.GraphModule, node: fx.Node, profile: LoweringProfile) -> str | None:
+        return _fold(graph, node)
 
 
 def _fold(graph: fx.GraphModule, node: fx.Node) -> str | None:

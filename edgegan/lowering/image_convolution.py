@@ -11,44 +11,27 @@ import torch
 from torch import fx
 
 from edgegan.lowering.forms import FEW_CHANNELS, Form, choose_form
-from edgegan.lowering.graph import (
-    argument,
-    is_call,
-    is_parameter,
-    pair,
-    path_of,
-    read_parameter,
-    shape_of,
-    tidy,
-)
+from edgegan.lowering.graph import argument, is_call, is_parameter, pair, read_parameter
 from edgegan.lowering.phase_convolution import PhaseLayer, emit_phase_convolution
-from edgegan.lowering.polyphase import upsample_convolution_axis
-from edgegan.lowering.rewrite import Rewrite
-from edgegan.lowering.upsample_convolution import UPSAMPLING
+from edgegan.lowering.rewrite import NodePass
+from edgegan.lowering.upsample_convolution import UPSAMPLING, phase_layer
 from edgegan.targets import LoweringProfile
 
 aten = torch.ops.aten
 
 
-class PackImageConvolution:
+class PackImageConvolution(NodePass):
     name = "pack-image-convolution"
-    requires: frozenset[object] = frozenset()
-    ensures: frozenset[object] = frozenset()
 
-    def __call__(self, graph: fx.GraphModule, profile: LoweringProfile) -> list[Rewrite]:
-        done = []
-        for node in list(graph.graph.nodes):
-            layer = _image_layer(graph, node)
-            if layer is None:
-                continue
-            form = choose_form(layer.weight.shape, layer.height, layer.width, 1, profile)
-            if form == Form(False, (1, 1)):
-                continue
-            output = emit_phase_convolution(graph, node, layer, form, profile)
-            node.replace_all_uses_with(output)
-            done.append(Rewrite(self.name, path_of(node), str(form)))
-        tidy(graph)
-        return done
+    def rewrite(self, graph: fx.GraphModule, node: fx.Node, profile: LoweringProfile) -> str | None:
+        layer = _image_layer(graph, node)
+        if layer is None:
+            return None
+        form = choose_form(layer.weight.shape, layer.height, layer.width, 1, profile)
+        if form == Form(False, (1, 1)):
+            return None
+        node.replace_all_uses_with(emit_phase_convolution(graph, node, layer, form, profile))
+        return str(form)
 
 
 def _image_layer(graph: fx.GraphModule, node: fx.Node) -> PhaseLayer | None:
@@ -65,13 +48,4 @@ def _image_layer(graph: fx.GraphModule, node: fx.Node) -> PhaseLayer | None:
     source: fx.Node = node.args[0]  # type: ignore[assignment]
     if weight.shape[2:] == (1, 1) or is_call(source, aten.constant_pad_nd.default, *UPSAMPLING):
         return None  # behind an upsampling, `upsample_convolution.py` packs it
-    padding, dilation = pair(argument(node, 4, 0)), pair(argument(node, 5, 1))
-    height, width = (
-        upsample_convolution_axis(size, 1, k, p, d)
-        for size, k, p, d in zip(
-            shape_of(source)[2:], weight.shape[2:], padding, dilation, strict=True
-        )
-    )
-    bias_node = argument(node, 2)
-    bias = weight.new_zeros(len(weight)) if bias_node is None else read_parameter(graph, bias_node)
-    return PhaseLayer(source, weight, bias, height, width, 1)
+    return phase_layer(graph, node, source, (1, 1))

@@ -11,12 +11,27 @@ from edgegan.lowering.graph import (
     is_call,
     path_of,
     read_parameter,
+    shape_of,
 )
 
 aten = torch.ops.aten
 
 NORMS: frozenset[object] = frozenset({aten._native_batch_norm_legit_no_training.default})
 LAYERS = (aten.conv2d.default, aten.conv_transpose2d.input, aten.linear.default)
+
+
+def channel_axis(layer: fx.Node) -> int:
+    """Which axis of the output of one of ``LAYERS`` is that of its channels."""
+    return len(shape_of(layer)) - 1 if is_call(layer, aten.linear.default) else 1
+
+
+def read_layer(graph: fx.GraphModule, layer: fx.Node) -> tuple[torch.Tensor, torch.Tensor]:
+    """The weight of one of ``LAYERS`` and its bias ``[C]``, zeros where it has none; float32."""
+    weight = read_parameter(graph, layer.args[1])  # type: ignore[arg-type]
+    bias = argument(layer, 2)
+    if bias is None:
+        return weight, weight.new_zeros(shape_of(layer)[channel_axis(layer)])
+    return weight, read_parameter(graph, bias)
 
 
 def affine_of(graph: fx.GraphModule, norm: fx.Node) -> tuple[torch.Tensor, torch.Tensor]:
@@ -35,10 +50,7 @@ def scale_layer(
     graph: fx.GraphModule, layer: fx.Node, scale: torch.Tensor, shift: torch.Tensor
 ) -> None:
     """Multiply the layer's output by ``scale`` and add ``shift``; a shared weight is copied first."""
-    weight_node: fx.Node = layer.args[1]  # type: ignore[assignment]
-    weight = read_parameter(graph, weight_node).double()
-    bias_node = argument(layer, 2)
-    bias = 0.0 if bias_node is None else read_parameter(graph, bias_node).double()
+    weight, bias = (value.double() for value in read_layer(graph, layer))
     if is_call(layer, aten.conv_transpose2d.input):
         groups = argument(layer, 6, 1)
         grouped = weight.view(groups, weight.shape[0] // groups, *weight.shape[1:])

@@ -18,29 +18,21 @@ from edgegan.lowering.graph import (
     path_of,
     read_parameter,
     shape_of,
-    tidy,
 )
-from edgegan.lowering.rewrite import Rewrite
+from edgegan.lowering.rewrite import NodePass
 from edgegan.targets import LoweringProfile
 
 aten = torch.ops.aten
 
 
-class LinearAsConvolution:
+class LinearAsConvolution(NodePass):
     name = "linear-as-convolution"
-    requires: frozenset[object] = frozenset()
-    ensures: frozenset[object] = frozenset()
 
-    def __call__(self, graph: fx.GraphModule, profile: LoweringProfile) -> list[Rewrite]:
-        if not profile.linear_as_convolution:
-            return []
-        done = []
-        for node in list(graph.graph.nodes):
-            if _is_matrix_layer(node):
-                node.replace_all_uses_with(_lower(graph, node))
-                done.append(Rewrite(self.name, path_of(node), "1x1 convolution"))
-        tidy(graph)
-        return done
+    def rewrite(self, graph: fx.GraphModule, node: fx.Node, profile: LoweringProfile) -> str | None:
+        if not profile.linear_as_convolution or not _is_matrix_layer(node):
+            return None
+        node.replace_all_uses_with(_lower(graph, node))
+        return "1x1 convolution"
 
 
 def _is_matrix_layer(node: fx.Node) -> bool:

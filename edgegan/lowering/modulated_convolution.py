@@ -27,9 +27,8 @@ from edgegan.lowering.graph import (
     path_of,
     read_parameter,
     shape_of,
-    tidy,
 )
-from edgegan.lowering.rewrite import Rewrite
+from edgegan.lowering.rewrite import NodePass
 from edgegan.targets import LoweringProfile
 
 aten = torch.ops.aten
@@ -38,21 +37,17 @@ _CONVOLUTIONS = (aten.conv2d.default, aten.conv_transpose2d.input)
 _GROUPS = 6
 
 
-class LowerModulatedConvolution:
+class LowerModulatedConvolution(NodePass):
     name = "lower-modulated-convolution"
     requires: frozenset[object] = frozenset({aten.view.default, aten._unsafe_view.default})
-    ensures: frozenset[object] = frozenset()
 
-    def __call__(self, graph: fx.GraphModule, profile: LoweringProfile) -> list[Rewrite]:
-        done = []
-        for node in list(graph.graph.nodes):
-            if is_call(node, aten.sum.dim_IntList):
-                _lower_norm(graph, node)
-            if is_call(node, *_CONVOLUTIONS) and isinstance(argument(node, _GROUPS), fx.Node):
-                _lower(graph, node)
-                done.append(Rewrite(self.name, path_of(node), "scaled activations"))
-        tidy(graph)
-        return done
+    def rewrite(self, graph: fx.GraphModule, node: fx.Node, profile: LoweringProfile) -> str | None:
+        if is_call(node, aten.sum.dim_IntList):
+            _lower_norm(graph, node)
+        if not is_call(node, *_CONVOLUTIONS) or not isinstance(argument(node, _GROUPS), fx.Node):
+            return None
+        _lower(graph, node)
+        return "scaled activations"
 
 
 @dataclass(frozen=True)

@@ -19,29 +19,23 @@ from edgegan.lowering.graph import (
     path_of,
     read_parameter,
     shape_of,
-    tidy,
 )
-from edgegan.lowering.rewrite import Rewrite
+from edgegan.lowering.rewrite import NodePass
 from edgegan.targets import LoweringProfile
 
 aten = torch.ops.aten
 
 
-class LowerPixelShuffle:
+class LowerPixelShuffle(NodePass):
     name = "lower-pixel-shuffle"
     requires: frozenset[object] = frozenset({aten._native_batch_norm_legit_no_training.default})
-    ensures: frozenset[object] = frozenset()
 
-    def __call__(self, graph: fx.GraphModule, profile: LoweringProfile) -> list[Rewrite]:
-        if not profile.channels_last:
-            return []
-        done = []
-        for node in list(graph.graph.nodes):
-            if is_call(node, aten.pixel_shuffle.default) and _follows_convolution(node):
-                _lower(graph, node)
-                done.append(Rewrite(self.name, path_of(node), "channels-last shuffle"))
-        tidy(graph)
-        return done
+    def rewrite(self, graph: fx.GraphModule, node: fx.Node, profile: LoweringProfile) -> str | None:
+        shuffles = is_call(node, aten.pixel_shuffle.default) and _follows_convolution(node)
+        if not profile.channels_last or not shuffles:
+            return None
+        _lower(graph, node)
+        return "channels-last shuffle"
 
 
 def _follows_convolution(node: fx.Node) -> bool:

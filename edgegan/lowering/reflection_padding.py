@@ -12,16 +12,8 @@ import torch
 from torch import fx
 from torch.nn import functional
 
-from edgegan.lowering.graph import (
-    add_parameter,
-    argument,
-    insert_call,
-    is_call,
-    path_of,
-    shape_of,
-    tidy,
-)
-from edgegan.lowering.rewrite import Rewrite
+from edgegan.lowering.graph import add_parameter, argument, insert_call, is_call, path_of, shape_of
+from edgegan.lowering.rewrite import NodePass
 from edgegan.targets import LoweringProfile
 
 aten = torch.ops.aten
@@ -34,21 +26,14 @@ _MODES: dict[object, str] = {
 }
 
 
-class LowerReflectionPadding:
+class LowerReflectionPadding(NodePass):
     name = "lower-reflection-padding"
-    requires: frozenset[object] = frozenset()
-    ensures: frozenset[object] = frozenset()
 
-    def __call__(self, graph: fx.GraphModule, profile: LoweringProfile) -> list[Rewrite]:
-        if not profile.static_sizes:
-            return []
-        done = []
-        for node in list(graph.graph.nodes):
-            if is_call(node, *_MODES, aten.pad.default):
-                node.replace_all_uses_with(_lower(graph, node, profile))
-                done.append(Rewrite(self.name, path_of(node), "lookup of rows and columns"))
-        tidy(graph)
-        return done
+    def rewrite(self, graph: fx.GraphModule, node: fx.Node, profile: LoweringProfile) -> str | None:
+        if not profile.static_sizes or not is_call(node, *_MODES, aten.pad.default):
+            return None
+        node.replace_all_uses_with(_lower(graph, node, profile))
+        return "lookup of rows and columns"
 
 
 def padding_index(size: int, low: int, high: int, mode: str) -> torch.Tensor:

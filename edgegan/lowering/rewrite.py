@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Protocol
 
 from torch import fx
 
 from edgegan.errors import ModelError
-from edgegan.lowering.graph import is_call
+from edgegan.lowering.graph import is_call, path_of, tidy
 from edgegan.targets import LoweringProfile
 
 
@@ -45,6 +46,27 @@ class LoweringPass(Protocol):
         ...
 
 
+class NodePass(ABC):
+    """A lowering pass that looks at every node once, in the graph's order."""
+
+    name: str
+    requires: frozenset[object] = frozenset()
+    ensures: frozenset[object] = frozenset()
+
+    @abstractmethod
+    def rewrite(self, graph: fx.GraphModule, node: fx.Node, profile: LoweringProfile) -> str | None:
+        """Rewrite what ends in ``node``; returns the form that it became, or None if it was left."""
+
+    def __call__(self, graph: fx.GraphModule, profile: LoweringProfile) -> list[Rewrite]:
+        done = []
+        for node in list(graph.graph.nodes):
+            path, form = path_of(node), self.rewrite(graph, node, profile)
+            if form is not None:
+                done.append(Rewrite(self.name, path, form))
+        tidy(graph)
+        return done
+
+
 def check_absent(graph: fx.GraphModule, targets: frozenset[object], rule: str, when: str) -> None:
     """Raise unless no node calls one of ``targets``.
 
@@ -54,6 +76,6 @@ def check_absent(graph: fx.GraphModule, targets: frozenset[object], rule: str, w
     for node in graph.graph.nodes:
         if is_call(node, *targets):
             raise ModelError(
-                f"layer {node.meta.get('path') or node.name}: {node.target} {when} the pass {rule}; "
+                f"layer {path_of(node)}: {node.target} {when} the pass {rule}; "
                 "this is a fault of edgegan, please report it with the generator's source."
             )

@@ -21,26 +21,19 @@ from edgegan.lowering.graph import (
     path_of,
     read_parameter,
     shape_of,
-    tidy,
 )
-from edgegan.lowering.rewrite import Rewrite
+from edgegan.lowering.rewrite import NodePass
 from edgegan.targets import LoweringProfile
 
 aten = torch.ops.aten
 
 
-class LowerSharedFilter:
+class LowerSharedFilter(NodePass):
     name = "lower-shared-filter"
     requires: frozenset[object] = frozenset({aten.view.default, aten._unsafe_view.default})
-    ensures: frozenset[object] = frozenset()
 
-    def __call__(self, graph: fx.GraphModule, profile: LoweringProfile) -> list[Rewrite]:
-        done = []
-        for node in list(graph.graph.nodes):
-            if _lower(graph, node):
-                done.append(Rewrite(self.name, path_of(node), "depthwise convolution"))
-        tidy(graph)
-        return done
+    def rewrite(self, graph: fx.GraphModule, node: fx.Node, profile: LoweringProfile) -> str | None:
+        return "depthwise convolution" if _lower(graph, node) else None
 
 
 def _lower(graph: fx.GraphModule, node: fx.Node) -> bool:

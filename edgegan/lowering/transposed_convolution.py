@@ -19,37 +19,32 @@ from edgegan.lowering.graph import (
     is_parameter,
     pair,
     path_of,
-    read_parameter,
     shape_of,
-    tidy,
 )
+from edgegan.lowering.layer_scale import read_layer
 from edgegan.lowering.phase_convolution import PhaseLayer, emit_phase_convolution
 from edgegan.lowering.polyphase import Axis, transposed_convolution_axis
-from edgegan.lowering.rewrite import Rewrite
+from edgegan.lowering.rewrite import NodePass
 from edgegan.targets import LoweringProfile
 
 aten = torch.ops.aten
 
 
-class LowerTransposedConvolution:
+class LowerTransposedConvolution(NodePass):
     name = "lower-transposed-convolution"
     requires: frozenset[object] = frozenset({aten._native_batch_norm_legit_no_training.default})
-    ensures: frozenset[object] = frozenset()
 
-    def __call__(self, graph: fx.GraphModule, profile: LoweringProfile) -> list[Rewrite]:
-        done = []
-        for node in list(graph.graph.nodes):
-            if is_call(node, aten.conv_transpose2d.input) and is_parameter(node.args[1]):
-                output, form = _lower(graph, node, profile)
-                node.replace_all_uses_with(output)
-                done.append(Rewrite(self.name, path_of(node), form))
-        tidy(graph)
-        return done
+    def rewrite(self, graph: fx.GraphModule, node: fx.Node, profile: LoweringProfile) -> str | None:
+        if not is_call(node, aten.conv_transpose2d.input) or not is_parameter(node.args[1]):
+            return None
+        output, form = _lower(graph, node, profile)
+        node.replace_all_uses_with(output)
+        return form
 
 
 def _lower(graph: fx.GraphModule, node: fx.Node, profile: LoweringProfile) -> tuple[fx.Node, str]:
     source: fx.Node = node.args[0]  # type: ignore[assignment]
-    weight = read_parameter(graph, node.args[1])  # type: ignore[arg-type]
+    weight, bias = read_layer(graph, node)
     stride, padding = pair(argument(node, 3, 1)), pair(argument(node, 4, 0))
     extra, groups, dilation = (
         pair(argument(node, 5, 0)),
@@ -65,8 +60,6 @@ def _lower(graph: fx.GraphModule, node: fx.Node, profile: LoweringProfile) -> tu
     )
     inputs, per_group = weight.shape[:2]
     channels = per_group * groups
-    bias_node = argument(node, 2)
-    bias = weight.new_zeros(channels) if bias_node is None else read_parameter(graph, bias_node)
     if sizes == (1, 1) and groups == 1:
         return _emit_pointwise(graph, node, weight, bias, height, width), "pointwise convolution"
     # [C_in, C_out / groups, k, k] to the convolution layout [C_out, C_in / groups, k, k]

@@ -10,19 +10,11 @@ import torch
 from torch import fx
 
 from edgegan.lowering.forms import choose_form
-from edgegan.lowering.graph import (
-    argument,
-    is_call,
-    is_parameter,
-    pair,
-    path_of,
-    read_parameter,
-    shape_of,
-    tidy,
-)
+from edgegan.lowering.graph import argument, is_call, is_parameter, pair, shape_of
+from edgegan.lowering.layer_scale import read_layer
 from edgegan.lowering.phase_convolution import PhaseLayer, emit_phase_convolution
 from edgegan.lowering.polyphase import upsample_convolution_axis
-from edgegan.lowering.rewrite import Rewrite
+from edgegan.lowering.rewrite import NodePass
 from edgegan.targets import LoweringProfile
 
 aten = torch.ops.aten
@@ -30,22 +22,19 @@ aten = torch.ops.aten
 UPSAMPLING = (aten.upsample_nearest2d.vec, aten.upsample_nearest2d.default)
 
 
-class LowerUpsampleConvolution:
+class LowerUpsampleConvolution(NodePass):
     name = "lower-upsample-convolution"
     requires: frozenset[object] = frozenset({aten._native_batch_norm_legit_no_training.default})
-    ensures: frozenset[object] = frozenset()
 
-    def __call__(self, graph: fx.GraphModule, profile: LoweringProfile) -> list[Rewrite]:
-        done = []
-        for node in list(graph.graph.nodes):
-            scale = _scale(node)
-            if scale is None:
-                continue
-            output, form = _lower(graph, node, scale, profile)
-            node.replace_all_uses_with(output)
-            done.append(Rewrite(self.name, path_of(node), form))
-        tidy(graph)
-        return done
+    def rewrite(self, graph: fx.GraphModule, node: fx.Node, profile: LoweringProfile) -> str | None:
+        scale = _scale(node)
+        if scale is None:
+            return None
+        source: fx.Node = node.args[0].args[0]  # type: ignore[union-attr, assignment]
+        layer = phase_layer(graph, node, source, scale)
+        form = choose_form(layer.weight.shape, layer.height, layer.width, layer.groups, profile)
+        node.replace_all_uses_with(emit_phase_convolution(graph, node, layer, form, profile))
+        return str(form)
 
 
 def _scale(node: fx.Node) -> tuple[int, int] | None:
@@ -61,13 +50,11 @@ def _scale(node: fx.Node) -> tuple[int, int] | None:
     return after[0] // before[0], after[1] // before[1]
 
 
-def _lower(
-    graph: fx.GraphModule, node: fx.Node, scale: tuple[int, int], profile: LoweringProfile
-) -> tuple[fx.Node, str]:
-    source: fx.Node = node.args[0].args[0]  # type: ignore[union-attr, assignment]
-    weight = read_parameter(graph, node.args[1])  # type: ignore[arg-type]
-    bias_node = argument(node, 2)
-    bias = weight.new_zeros(len(weight)) if bias_node is None else read_parameter(graph, bias_node)
+def phase_layer(
+    graph: fx.GraphModule, node: fx.Node, source: fx.Node, scale: tuple[int, int]
+) -> PhaseLayer:
+    """What ``node``, a stride-1 convolution, makes of ``source`` upsampled by ``scale``."""
+    weight, bias = read_layer(graph, node)
     padding, dilation = pair(argument(node, 4, 0)), pair(argument(node, 5, 1))
     height, width = (
         upsample_convolution_axis(size, s, k, p, d)
@@ -75,6 +62,4 @@ def _lower(
             shape_of(source)[2:], scale, weight.shape[2:], padding, dilation, strict=True
         )
     )
-    layer = PhaseLayer(source, weight, bias, height, width, argument(node, 6, 1))
-    form = choose_form(layer.weight.shape, height, width, layer.groups, profile)
-    return emit_phase_convolution(graph, node, layer, form, profile), str(form)
+    return PhaseLayer(source, weight, bias, height, width, argument(node, 6, 1))
