@@ -87,13 +87,19 @@ def test_features_without_torch(bundle: Path, tmp_path: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_export_without_torch_names_the_extra(bundle: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["export", "debug", "zoo train"])
+def test_what_needs_torch_names_the_extra(bundle: Path, tmp_path: Path, command: str) -> None:
     recipe = bundle.parent / "own" / "recipe.yaml"
-    result = light("export", str(recipe), "-o", str(tmp_path / "b"), "-q",
-                   "--set", "calibration.samples=7")  # fmt: skip
+    arguments = {
+        "export": [str(recipe), "-o", str(tmp_path / "b"), "-q", "--set", "calibration.samples=7"],
+        "debug": [str(bundle), "--against-engine"],
+        "zoo train": ["mnist-mlp", "--data", str(tmp_path), "--work", str(tmp_path / "w")],
+    }[command]
+    result = light(*command.split(), *arguments)
     assert result.returncode == 4
-    assert "pip install 'edgegan[export]'" in result.stderr
-    assert "Traceback" not in result.stderr
+    assert result.stderr.startswith("error: this needs the package ")
+    assert result.stderr.endswith("install it with: pip install 'edgegan[export]'\n")
+    assert result.stderr.count("\n") == 1
 
 
 def test_telemetry_is_off() -> None:
