@@ -14,8 +14,12 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
+from edgegan.cache import StageCache
 from edgegan.emulation.root import emulation_folder, find_installed, install
 from edgegan.errors import EdgeganError, UnavailableError
+from edgegan.pipeline import export
+from edgegan.recipe import load_recipe
+from tests.models import write_own_generator
 
 torch.set_num_threads(1)
 settings.register_profile(
@@ -38,6 +42,15 @@ def _seed() -> Iterator[None]:
     torch.manual_seed(0)
     yield
     torch.set_rng_state(state)
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small generator's bundle, to be read; beside it ``own``, its recipe and source, and ``cache``."""
+    folder = tmp_path_factory.mktemp("tiny")
+    recipe, base = load_recipe(str(write_own_generator(folder / "own")))
+    export(recipe, base, folder / "bundle", StageCache(folder / "cache"))
+    return folder / "bundle"
 
 
 @pytest.fixture(scope="session")

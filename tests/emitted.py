@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
 import torch
-from torch import nn
+from torch import fx, nn
 
 from edgegan.checks.parity import Parity, measure_parity
 from edgegan.emit.export import export_onnx
@@ -29,16 +30,21 @@ class Emitted:
     """A module's graphs and its QDQ model, calibrated on normal noise.
 
     Attributes:
-        original: the module's own ONNX model.
+        captured: the module's own graph.
         onnx: the quantized model.
         shape: of one sample of its one input, ``x``.
     """
 
     lowered: Lowered
     placed: Placed
-    original: bytes
+    captured: fx.GraphModule
     onnx: bytes
     shape: tuple[int, ...]
+
+    @cached_property
+    def original(self) -> bytes:
+        """The module's own ONNX model."""
+        return _onnx(self.captured, self.shape)
 
     def inputs(self, count: int = 8) -> dict[str, np.ndarray]:
         values = np.random.default_rng(7).normal(size=(count, *self.shape))
@@ -66,6 +72,9 @@ def emitted(
     settings = Calibration(observer_of("moving-average", Quantiles(0, 1), 0.99), Quantiles(0, 1))
     calibrate(placed, [(torch.randn(16, *shape),)], settings)
     to_emit = rows_as_pixels(placed.graph) if profile.rows_as_pixels else placed.graph
-    models = (export_onnx(g, example, ["x"], "image", 21) for g in (captured, to_emit))
-    original, quantized = (ir.to_proto(model).SerializeToString() for model in models)
-    return Emitted(lowered, placed, original, quantized, shape)
+    return Emitted(lowered, placed, captured, _onnx(to_emit, shape), shape)
+
+
+def _onnx(graph: fx.GraphModule, shape: tuple[int, ...]) -> bytes:
+    model = export_onnx(graph, (torch.randn(2, *shape),), ["x"], "image", 21)
+    return bytes(ir.to_proto(model).SerializeToString())

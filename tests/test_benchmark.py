@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,29 +15,31 @@ import yaml
 
 from edgegan.benchmark import REGRESSION, Row, baseline_rows, benchmark
 from edgegan.bundle import open_bundle
-from edgegan.cache import StageCache
 from edgegan.checks.check import Verdict
 from edgegan.cli import main
 from edgegan.errors import BundleError, UsageError
 from edgegan.gates import Gates
 from edgegan.latency.baseline import Baseline
 from edgegan.latency.environment import environment
-from edgegan.pipeline import export
-from edgegan.recipe import load_recipe
-from tests.models import write_own_generator
+from edgegan.latency.memory import footprint
 
 KEY = "tiny-w8a8/ort-x86/1/1"
 QUICK = {"schema": "edgegan.gates/1", "seconds": 0.02}
+FOOTPRINT = cache(footprint)
+"""Load time and memory take processes of their own: once a file is enough here."""
+
 Outcome = tuple[int, str, str]
 Run = Callable[..., Outcome]
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("benchmark")
-    recipe, base = load_recipe(str(write_own_generator(folder / "own", "tiny_benchmark")))
-    export(recipe, base, folder / "bundle", StageCache(folder / "cache"))
-    return folder / "bundle"
+@pytest.fixture(autouse=True)
+def _footprints_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgegan.benchmark.footprint", FOOTPRINT)
+
+
+@pytest.fixture
+def bundle(tiny_bundle: Path) -> Path:
+    return tiny_bundle
 
 
 @pytest.fixture

@@ -11,28 +11,17 @@ import numpy as np
 import pytest
 
 from edgegan.bundle import open_bundle
-from edgegan.cache import StageCache, file_digest
+from edgegan.cache import file_digest
 from edgegan.checks.check import Verdict
 from edgegan.errors import BundleError
 from edgegan.inspection import inspect
 from edgegan.latency.environment import environment
-from edgegan.pipeline import export
-from edgegan.recipe import load_recipe
 from edgegan.verification import verify
-from tests.models import write_own_generator
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bundle")
-    recipe, base = load_recipe(str(write_own_generator(folder / "own")))
-    export(recipe, base, folder / "bundle", StageCache(folder / "cache"))
-    return folder / "bundle"
 
 
 @pytest.fixture
-def bundle(original: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(original, tmp_path / "bundle"))
+def bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_bundle, tmp_path / "bundle"))
 
 
 def edit(bundle: Path, change: Any) -> None:

@@ -10,16 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from edgegan.cli import main
 from tests.models import write_own_generator
 
+ENVIRONMENT = {"COLUMNS": "80", "NO_COLOR": "1"}
 
-def edgegan(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+
+def edgegan(*arguments: str, cache: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "edgegan", *arguments],
         capture_output=True,
         text=True,
-        cwd=cwd,
-        env=os.environ | {"COLUMNS": "80", "NO_COLOR": "1"},
+        env=os.environ | ENVIRONMENT | ({"EDGEGAN_CACHE": str(cache)} if cache else {}),
         check=False,
     )
 
@@ -28,7 +30,8 @@ def edgegan(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cli")
     recipe = write_own_generator(folder / "own")
-    result = edgegan("export", str(recipe), "-o", str(folder / "bundle"), "--json", "-q")
+    output, cache = str(folder / "bundle"), folder / "cache"
+    result = edgegan("export", str(recipe), "-o", output, "--json", "-q", cache=cache)
     assert result.returncode == 0, result.stderr
     document = json.loads(result.stdout)
     assert document["schema"] == "edgegan.report/2"
@@ -47,7 +50,8 @@ def test_export_refuses_an_existing_output(bundle: Path) -> None:
 def test_a_missed_gate_exits_3(bundle: Path, tmp_path: Path) -> None:
     recipe = bundle.parent / "own" / "recipe.yaml"
     gate = "checks.gates.size.ratio.max=0.001"
-    result = edgegan("export", str(recipe), "-o", str(tmp_path / "b"), "--set", gate)
+    arguments = ("export", str(recipe), "-o", str(tmp_path / "b"), "--set", gate)
+    result = edgegan(*arguments, cache=bundle.parent / "cache")
     assert result.returncode == 3
     assert result.stdout.strip().splitlines()[-1].startswith("FAIL: size.ratio")
     assert "emitted: " in result.stderr
@@ -126,11 +130,21 @@ def test_doctor_and_zoo() -> None:
         (["zoo", "train", "fashion-dcgan", "--data", "nowhere", "-o", "x"], 1),
     ],
 )
-def test_faults_are_a_sentence_and_a_code(tmp_path: Path, arguments: list[str], code: int) -> None:
-    result = edgegan(*arguments, cwd=tmp_path)
-    assert result.returncode == code, result.stderr
-    assert "Traceback" not in result.stderr
-    assert result.stderr.strip()
+def test_faults_are_a_sentence_and_a_code(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["edgegan", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    shown = capsys.readouterr().err
+    assert ended.value.code == code, shown
+    assert "Traceback" not in shown
+    assert shown.strip()
     assert not (tmp_path / "x" / "manifest.json").exists()
 
 

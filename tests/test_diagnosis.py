@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,24 +15,15 @@ import pytest
 from onnx import numpy_helper
 
 from edgegan.bundle import open_bundle
-from edgegan.cache import StageCache, file_digest
+from edgegan.cache import file_digest
 from edgegan.diagnosis.diagnose import diagnose_bundle
-from edgegan.pipeline import export
-from edgegan.recipe import load_recipe
 from tests.machine import requires_exact_cpu
-from tests.models import write_own_generator
 from tests.strangers.test_strangers import EXPORTABLE, run
 
-NAMES = ["tiny", "NestedBlocks", "GroupsAndDilations"]
 
-
-def make(name: str, folder: Path) -> Path:
-    if name == "tiny":
-        recipe, base = load_recipe(str(write_own_generator(folder / "own")))
-        export(recipe, base, folder / "bundle", StageCache(folder / "cache"))
-    else:
-        run(name, EXPORTABLE[name], folder)
-    return folder / "bundle"
+@pytest.fixture
+def bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_bundle, tmp_path / "tiny"))
 
 
 def edit_model(bundle: Path, change: Any) -> None:
@@ -55,10 +47,12 @@ def scale_initializer(name: str, factor: float) -> Any:
     return change
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_clipped_layer_ranks_first(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["tiny", "NestedBlocks", "GroupsAndDilations"])
+def test_a_clipped_layer_ranks_first(name: str, bundle: Path, tmp_path: Path) -> None:
     """One layer's range cut to a tenth, at each inner layer in turn."""
-    bundle = make(name, tmp_path)
+    if name != "tiny":
+        run(name, EXPORTABLE[name], tmp_path)
+        bundle = tmp_path / "bundle"
     whole = diagnose_bundle(open_bundle(bundle), 32)
     saturated = {t.layer for t in whole.tensors if t.clipped_share > 0.05}
     layers = [t.layer for t in whole.tensors if t.layer not in saturated][1:]
@@ -74,14 +68,9 @@ def test_a_clipped_layer_ranks_first(name: str, tmp_path: Path) -> None:
         edit_model(bundle, scale_initializer(scale, 10.0))
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make("tiny", tmp_path_factory.mktemp("debug"))
-
-
-def test_numbers_by_hand(bundle: Path) -> None:
+def test_numbers_by_hand(tiny_bundle: Path) -> None:
     """The input's own ratio follows from its law; weights are counted."""
-    diagnosis = diagnose_bundle(open_bundle(bundle), 64)
+    diagnosis = diagnose_bundle(open_bundle(tiny_bundle), 64)
     first = diagnosis.tensors[0]
     assert first.layer == "z"
     step = 2 * 3.92 / 255
@@ -97,20 +86,19 @@ def test_numbers_by_hand(bundle: Path) -> None:
 
 
 @requires_exact_cpu
-def test_command_line(bundle: Path) -> None:
-    command = [sys.executable, "-m", "edgegan", "debug", str(bundle)]
+def test_command_line(tiny_bundle: Path) -> None:
+    command = [sys.executable, "-m", "edgegan", "debug", str(tiny_bundle)]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "most harm" in shown
-    own = ["--against-engine", "--generator", str(bundle.parent / "own"), "--samples", "40"]
+    own = ["--against-engine", "--generator", str(tiny_bundle.parent / "own"), "--samples", "40"]
     result = subprocess.run([*command, *own, "--json"], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["max_lsb"] == 0
 
 
 @requires_exact_cpu
-def test_an_engine_that_leaves_the_simulation_is_found(tmp_path: Path) -> None:
+def test_an_engine_that_leaves_the_simulation_is_found(tiny_bundle: Path, bundle: Path) -> None:
     """One weight of the middle layer is changed behind the simulation's back."""
-    bundle = make("tiny", tmp_path)
 
     def change(model: onnx.ModelProto) -> None:
         tensor = [t for t in model.graph.initializer if t.name.endswith("_integers")][1]
@@ -120,7 +108,7 @@ def test_an_engine_that_leaves_the_simulation_is_found(tmp_path: Path) -> None:
 
     edit_model(bundle, change)
     command = [sys.executable, "-m", "edgegan", "debug", str(bundle), "--against-engine", "--json"]
-    own = ["--generator", str(tmp_path / "own")]
+    own = ["--generator", str(tiny_bundle.parent / "own")]
     result = subprocess.run([*command, *own], capture_output=True, text=True, check=False)
     assert result.returncode == 3, result.stderr
     document = json.loads(result.stdout)

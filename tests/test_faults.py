@@ -7,6 +7,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -96,18 +97,17 @@ def test_an_interrupted_export_exits_130(tmp_path: Path) -> None:
     assert not (tmp_path / "b").exists()
 
 
-def test_two_exports_into_one_folder(tmp_path: Path) -> None:
-    recipe, base = load_recipe(str(write_own_generator(tmp_path / "own")))
+def test_two_exports_into_one_folder(tiny_bundle: Path, tmp_path: Path) -> None:
+    recipe, base = load_recipe(str(tiny_bundle.parent / "own" / "recipe.yaml"))
     outcomes: list[object] = []
 
     def run(number: int) -> None:
         try:
-            cache = StageCache(tmp_path / "cache")
+            cache = StageCache(tiny_bundle.parent / "cache")
             outcomes.append(export(recipe, base, tmp_path / "bundle", cache))
         except EdgeganError as error:
             outcomes.append(error)
 
-    export(recipe, base, tmp_path / "warm", StageCache(tmp_path / "cache"))
     threads = [threading.Thread(target=run, args=(n,)) for n in range(2)]
     for thread in threads:
         thread.start()
@@ -201,11 +201,8 @@ def test_fuzzed_yaml(text: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("faults")
-    recipe, base = load_recipe(str(write_own_generator(folder / "own")))
-    export(recipe, base, folder / "bundle", StageCache(folder / "cache"))
-    return folder / "bundle"
+def bundle(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(shutil.copytree(tiny_bundle, tmp_path_factory.mktemp("faults") / "bundle"))
 
 
 @settings(max_examples=300)

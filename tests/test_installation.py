@@ -15,7 +15,6 @@ import pytest
 
 import edgegan
 from tests.evaluation.made import save_feature_network, save_pictures
-from tests.models import write_own_generator
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -43,15 +42,6 @@ def light(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("light")
-    recipe = write_own_generator(folder / "own")
-    command = [sys.executable, "-m", "edgegan", "export", str(recipe), "-q"]
-    subprocess.run([*command, "-o", str(folder / "bundle")], check=True, stdout=subprocess.DEVNULL)
-    return folder / "bundle"
-
-
 @pytest.mark.parametrize(
     "command",
     [
@@ -65,34 +55,34 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("zoo", "list"),
     ],
 )
-def test_the_core_runs_without_torch(bundle: Path, command: tuple[str, ...]) -> None:
+def test_the_core_runs_without_torch(tiny_bundle: Path, command: tuple[str, ...]) -> None:
     takes_bundle = command[0] not in ("doctor", "zoo")
-    arguments = (command[0], str(bundle), *command[1:]) if takes_bundle else command
+    arguments = (command[0], str(tiny_bundle), *command[1:]) if takes_bundle else command
     result = light(*arguments)
     assert result.returncode == 0, result.stderr
 
 
-def test_features_without_torch(bundle: Path, tmp_path: Path) -> None:
+def test_features_without_torch(tiny_bundle: Path, tmp_path: Path) -> None:
     """An ONNX file's need none; a network of the zoo is a sentence that names the extra."""
     network = save_feature_network(tmp_path / "net.onnx", 8)
     options = ("--samples", "20", "-q", "--metrics", "fid,qfid,kid,is,prc,density_coverage,realism")
     real = np.random.default_rng(0).uniform(-1, 1, (20, 1, 8, 8)).astype(np.float32)
     save_pictures(tmp_path / "real", real)
     named = ("--features", str(network), "--real", str(tmp_path / "real"))
-    result = light("evaluate", str(bundle), *options, *named)
+    result = light("evaluate", str(tiny_bundle), *options, *named)
     assert result.returncode == 0, result.stderr
-    result = light("evaluate", str(bundle), "-q", "--features", "fashion-features")
+    result = light("evaluate", str(tiny_bundle), "-q", "--features", "fashion-features")
     assert result.returncode == 4
     assert "pip install 'edgegan[export]'" in result.stderr
     assert "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize("command", ["export", "debug", "zoo train"])
-def test_what_needs_torch_names_the_extra(bundle: Path, tmp_path: Path, command: str) -> None:
-    recipe = bundle.parent / "own" / "recipe.yaml"
+def test_what_needs_torch_names_the_extra(tiny_bundle: Path, tmp_path: Path, command: str) -> None:
+    recipe = tiny_bundle.parent / "own" / "recipe.yaml"
     arguments = {
         "export": [str(recipe), "-o", str(tmp_path / "b"), "-q", "--set", "calibration.samples=7"],
-        "debug": [str(bundle), "--against-engine"],
+        "debug": [str(tiny_bundle), "--against-engine"],
         "zoo train": ["mnist-mlp", "--data", str(tmp_path), "--work", str(tmp_path / "w")],
     }[command]
     result = light(*command.split(), *arguments)

@@ -105,7 +105,9 @@ def test_a_changed_source_is_noticed(tmp_path: Path) -> None:
     assert not any(cached.values())
 
 
-def test_an_interrupted_run_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_resumes(
+    exported: tuple[Path, Path, ExportResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recipe = write_own_generator(tmp_path / "own")
     with monkeypatch.context() as patch:
 
@@ -118,8 +120,8 @@ def test_an_interrupted_run_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not (tmp_path / "bundle").exists()
     _, cached = run(recipe, tmp_path / "bundle", tmp_path / "cache")
     assert [stage for stage in STAGES if cached[stage]] == STAGES[:3]
-    reference, _ = run(recipe, tmp_path / "fresh", tmp_path / "other-cache")
-    resumed, fresh = (open_bundle(tmp_path / name).manifest for name in ("bundle", "fresh"))
+    folder, _, reference = exported
+    resumed, fresh = (open_bundle(at / "bundle").manifest for at in (tmp_path, folder))
     assert resumed.files["model.onnx"] == fresh.files["model.onnx"]
     assert resumed.files["golden/outputs.npz"] == fresh.files["golden/outputs.npz"]
     assert reference.checks
@@ -185,11 +187,13 @@ def test_without_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         run(recipe, tmp_path / "b", tmp_path / "cache")
 
 
-def test_an_unwritable_output_is_one_sentence(tmp_path: Path) -> None:
-    recipe = write_own_generator(tmp_path / "own")
+def test_an_unwritable_output_is_one_sentence(
+    exported: tuple[Path, Path, ExportResult], tmp_path: Path
+) -> None:
+    folder, recipe, _ = exported
     (tmp_path / "file").write_text("")
     with pytest.raises(EdgeganError, match="cannot be written"):
-        run(recipe, tmp_path / "file" / "bundle", tmp_path / "cache")
+        run(recipe, tmp_path / "file" / "bundle", folder / "cache")
 
 
 def test_the_plan_is_what_happens(exported: tuple[Path, Path, ExportResult]) -> None:

@@ -8,14 +8,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from edgegan.cache import StageCache
-from edgegan.pipeline import export
-from edgegan.recipe import load_recipe
 from edgegan.reports.page import Samples, render
 from edgegan.reports.pictures import as_pixels, difference, histogram_svg
-from tests.models import write_own_generator
 
 VOID = {"meta", "img", "br", "rect", "link"}
 
@@ -38,31 +33,23 @@ class Balance(HTMLParser):
             assert self.open.pop() == tag
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("page")
-    recipe, base = load_recipe(str(write_own_generator(folder / "own")))
-    export(recipe, base, folder / "bundle", StageCache(folder / "cache"))
-    return folder / "bundle"
-
-
-def test_the_page_stands_alone(bundle: Path) -> None:
-    text = (bundle / "report.html").read_text()
+def test_the_page_stands_alone(tiny_bundle: Path) -> None:
+    text = (tiny_bundle / "report.html").read_text()
     parser = Balance()
     parser.feed(text)
     assert parser.open == []
     assert len(parser.sources) == 3 * 16
     assert all(source.startswith("data:image/png;base64,") for source in parser.sources)
     assert not re.search(r"(src|href)\s*=\s*.?https?:|@import|url\(", text)
-    report = json.loads((bundle / "report.json").read_text())
+    report = json.loads((tiny_bundle / "report.json").read_text())
     for check in report["checks"]:
         assert check["name"] in text
     for layer in report["targets"]["ort-x86"]["devices"]["ort-x86"]["execution"]["layers"]:
         assert layer["layer"] in text
 
 
-def test_names_from_users_are_escaped(bundle: Path) -> None:
-    report = json.loads((bundle / "report.json").read_text())
+def test_names_from_users_are_escaped(tiny_bundle: Path) -> None:
+    report = json.loads((tiny_bundle / "report.json").read_text())
     evil = '<script>alert("x")</script>'
     report["name"] = evil
     data = report["targets"]["ort-x86"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -54,27 +56,40 @@ def dcgan() -> nn.Module:
     return module.eval().requires_grad_(False)
 
 
+Quantized = Callable[..., tuple[Placed, Path]]
+
+
+@pytest.fixture(scope="module")
+def made(dcgan: nn.Module, tmp_path_factory: pytest.TempPathFactory) -> Quantized:
+    """The DCGAN's graph and its file, made once for each number of bits."""
+    folder = tmp_path_factory.mktemp("dcgan")
+
+    @cache
+    def make(bits: int, per_channel: bool = True) -> tuple[Placed, Path]:
+        placed = quantized(dcgan, (8,), bits, per_channel)
+        emit(placed, (8,), folder / f"{bits}-{per_channel}.onnx")
+        return placed, folder / f"{bits}-{per_channel}.onnx"
+
+    return make
+
+
 @requires_exact_cpu
 @pytest.mark.parametrize("bits", [8, 4, 2])
 @pytest.mark.parametrize("per_channel", [True, False])
-def test_engine_equals_simulation(
-    dcgan: nn.Module, tmp_path: Path, bits: int, per_channel: bool
-) -> None:
-    placed = quantized(dcgan, (8,), bits, per_channel)
-    emit(placed, (8,), tmp_path / "m.onnx")
+def test_engine_equals_simulation(made: Quantized, bits: int, per_channel: bool) -> None:
+    placed, path = made(bits, per_channel)
     x = torch.randn(9, 8)
     simulated = simulate(placed.graph, (x,))
     expected, integers = simulated.output, simulated.integers
-    engine = OrtRuntime().load(tmp_path / "m.onnx")
-    actual = first_output(engine.run({"latent": x.numpy()}))
+    actual = first_output(OrtRuntime().load(path).run({"latent": x.numpy()}))
     # tanh is float: its two implementations differ in the last bit
     assert np.abs(actual - expected.numpy()).max() <= 2e-7
     assert len(integers) == 4
 
 
 @pytest.mark.parametrize("bits", [8, 4, 2])
-def test_weights_are_stored_in_their_own_type(dcgan: nn.Module, tmp_path: Path, bits: int) -> None:
-    model = emit(quantized(dcgan, (8,), bits, True), (8,), tmp_path / "m.onnx")
+def test_weights_are_stored_in_their_own_type(made: Quantized, bits: int) -> None:
+    model = onnx.load(made(bits)[1])
     stored = {tensor.data_type for tensor in model.graph.initializer if len(tensor.dims) > 1}
     kinds = {8: TensorProto.INT8, 4: TensorProto.INT4, 2: TensorProto.INT2}
     assert stored == {kinds[bits]}
@@ -94,8 +109,9 @@ def test_a_layer_with_very_many_outputs(tmp_path: Path) -> None:
     assert "Cast" not in {node.op_type for node in model.graph.node}
 
 
-def test_names_and_nothing_of_this_machine(dcgan: nn.Module, tmp_path: Path) -> None:
-    model = emit(quantized(dcgan, (8,), 8, True), (8,), tmp_path / "m.onnx")
+def test_names_and_nothing_of_this_machine(made: Quantized) -> None:
+    path = made(8)[1]
+    model = onnx.load(path)
     names = {node.name for node in model.graph.node}
     assert {"main.0/Conv", "main.3/Conv", "main.6/Conv", "main.7/Tanh"} <= names
     assert len(names) == len(model.graph.node)
@@ -103,15 +119,15 @@ def test_names_and_nothing_of_this_machine(dcgan: nn.Module, tmp_path: Path) -> 
     assert {"latent_quantized", "main_2_quantized", "main_5_quantized"} <= produced
     assert [i.name for i in model.graph.input] == ["latent"]
     assert [o.name for o in model.graph.output] == ["image"]
-    text = (tmp_path / "m.onnx").read_bytes()
+    text = path.read_bytes()
     assert str(Path.home()).encode() not in text
     assert b".py" not in text
 
 
-def test_batch_is_dynamic(dcgan: nn.Module, tmp_path: Path) -> None:
-    model = emit(quantized(dcgan, (8,), 8, True), (8,), tmp_path / "m.onnx")
-    assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
-    engine = OrtRuntime().load(tmp_path / "m.onnx")
+def test_batch_is_dynamic(made: Quantized) -> None:
+    path = made(8)[1]
+    assert onnx.load(path).graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
+    engine = OrtRuntime().load(path)
     x = np.random.default_rng(0).normal(size=(7, 8)).astype(np.float32)
     together = first_output(engine.run({"latent": x}))
     alone = np.concatenate([first_output(engine.run({"latent": row[None]})) for row in x])
@@ -185,8 +201,8 @@ def test_weights_alone(dcgan: nn.Module, tmp_path: Path, bits: int) -> None:
     assert np.abs(expected - dcgan(x).numpy()).max() > 1e-5  # the weights did change
 
 
-def test_nothing_unused_is_shipped(dcgan: nn.Module, tmp_path: Path) -> None:
+def test_nothing_unused_is_shipped(made: Quantized) -> None:
     """Runtimes warn about initializers that no node reads."""
-    model = emit(quantized(dcgan, (8,), 4, True), (8,), tmp_path / "m.onnx")
+    model = onnx.load(made(4)[1])
     read = {name for node in model.graph.node for name in node.input}
     assert {tensor.name for tensor in model.graph.initializer} <= read

@@ -109,7 +109,7 @@ def test_no_matrix_product_and_no_transpose_is_executed(tmp_path: Path) -> None:
     assert not {"QGemm", "Gemm", "Transpose", "FusedConv"} & set(kernels)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 9), min_size=2, max_size=4),
     relu=st.booleans(),
