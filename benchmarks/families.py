@@ -84,7 +84,7 @@ def timed(name: str, folder: Path, machine: Machine, effort: Effort) -> dict[str
     bundle = exported(name, folder)
     row: dict[str, Any] = json.loads((folder / "row.json").read_text())
     models = {
-        QUANTIZED: bundle / "ort-x86" / "model.onnx",
+        QUANTIZED: bundle / "model.onnx",
         FLOAT: bundle / "reference" / "float.onnx",
         LOWERED: bundle / "reference" / "lowered.onnx",
     }

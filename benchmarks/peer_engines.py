@@ -24,7 +24,7 @@ _FILES = {
     "ort-quantize-static": "stock.onnx",
     "openvino-float": "float.onnx",
     "openvino-nncf-int8": "nncf.xml",
-    "edgegan-int8": "model.onnx",
+    "edgegan-int8-ort": "model.onnx",
     "edgegan-int8-openvino": "openvino/model.onnx",
     "edgegan-nncf-int8": "nncf-lowered.xml",
 }
@@ -74,7 +74,7 @@ class Prepared:
 
     def forms(self) -> list[onnx.ModelProto]:
         """The original and the rewritten generator."""
-        return [onnx.load(self.folder / _FILES[name]) for name in ("ort-float", "edgegan-int8")]
+        return [onnx.load(self.folder / _FILES[name]) for name in ("ort-float", "edgegan-int8-ort")]
 
 
 def prepare(family: str, folder: Path) -> Prepared:
