@@ -19,8 +19,9 @@ def write_result(
     note: str,
     table: list[dict[str, Any]] | None = None,
     packages: tuple[str, ...] = (),
+    folder: Path = FOLDER,
 ) -> None:
-    """Write ``results/NAME.json`` and ``results/NAME.md``.
+    """Write ``NAME.json`` and ``NAME.md`` into ``folder``.
 
     Args:
         columns: row key to table heading; numbers are shown with four digits.
@@ -36,14 +37,14 @@ def write_result(
         "environment": here.as_json() | {"packages": versions},
         "rows": rows,
     }
-    FOLDER.mkdir(exist_ok=True)
-    (FOLDER / f"{name}.json").write_text(json.dumps(document, indent=2) + "\n")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(document, indent=2) + "\n")
     shown = rows if table is None else table
     lines = ["| " + " | ".join(columns.values()) + " |", "|" + "---|" * len(columns)]
     lines += ["| " + " | ".join(_cell(row.get(key)) for key in columns) + " |" for row in shown]
     made_with = ", ".join(f"{k} {v}" for k, v in sorted(versions.items()))
     text = [f"# {name}", "", f"`{command}`", "", note, "", *lines, "", f"{here.cpu}; {made_with}"]
-    (FOLDER / f"{name}.md").write_text("\n".join(text) + "\n")
+    (folder / f"{name}.md").write_text("\n".join(text) + "\n")
     print("\n".join(lines))
 
 

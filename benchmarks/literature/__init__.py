@@ -1,0 +1,1 @@
+"""Tables and figures of the literature on our models, a command a document, the papers' numbers beside."""

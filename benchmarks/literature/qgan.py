@@ -1,0 +1,158 @@
+"""QGAN, Wang et al. 2019 (arXiv 1901.08263): tables 1-3 and figures 1-3.
+
+    python -m benchmarks.literature.qgan [--tables table2 ...] [--models ...] [--work FOLDER]
+
+What each table measures is said in its note; ``README.md`` says what of the paper is not run, and why.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import Any
+
+from benchmarks.literature import quantized_discriminator
+from benchmarks.literature.measure import Bench, Measured, usable
+from benchmarks.literature.options import Options, parsed
+from benchmarks.literature.published import QGAN_MULTI_PRECISION
+from benchmarks.literature.qgan_tables import publish
+from benchmarks.literature.rows import Cell, Row, fill
+from edgegan.quantization.weight_quantizers.names import FEWEST_BITS
+
+COMMAND = "python -m benchmarks.literature.qgan"
+MODELS = ("cifar10-dcgan", "cifar10-wgan-gp", "cifar10-lsgan")
+TABLE3_ALONE = frozenset(MODELS[1:])
+METHODS = ("min-max", "log", "tanh", "em")
+TABLE2_BITS, FIGURE2_BITS = (1, 2, 3, 4), (3, 4, 5)
+TABLES = ("table2", "figure2", "table3")
+CALIBRATED, TRAINED = "fashion-dcgan-w4a8", "fashion-dcgan-w4a8-lsq"
+CASE = "log"
+"""The method of figure 2."""
+
+
+class Tables:
+    """The cells of every table."""
+
+    def __init__(self, options: Options, bench: Bench) -> None:
+        self.options = options
+        self.bench = bench
+
+    def table2(self, models: list[str]) -> Iterator[Cell]:
+        """Both networks quantized to the same bits; before and after fine-tuning."""
+        asked = self.options
+        own = [model for model in models if model not in TABLE3_ALONE]
+        bits_asked = [bits for bits in asked.bits if bits in TABLE2_BITS]
+        for seed, model, method, bits in product(asked.seeds, own, asked.methods, bits_asked):
+            if bits < FEWEST_BITS[method][0]:
+                continue
+            labels = {"model": model, "method": method, "bits": bits}
+            settings = _weights(method, bits)
+            yield Cell(
+                labels | {"fine_tuned": False, "budget": 1.0, **self._run(seed)},
+                self._maker(model, CALIBRATED, seed, settings, None),
+            )
+            judge = {_JUDGE: quantized_discriminator.section(model, method, bits)}
+            yield Cell(
+                labels | {"fine_tuned": True, "budget": asked.budget, **self._run(seed)},
+                self._maker(model, TRAINED, seed, settings | judge, asked.budget),
+            )
+
+    def figure2(self, models: list[str]) -> Iterator[Cell]:
+        """Which of the networks is quantized; a generator that is not has 8 bits."""
+        asked = self.options
+        own = [model for model in models if model not in TABLE3_ALONE]
+        bits_asked = [bits for bits in asked.bits if bits in FIGURE2_BITS]
+        for seed, model, which, bits in product(
+            asked.seeds, own, ("D", "D and G", "G"), bits_asked
+        ):
+            settings = _weights(CASE, bits) if "G" in which else _weights("quantile", 8)
+            if "D" in which:
+                settings |= {_JUDGE: quantized_discriminator.section(model, CASE, bits)}
+            labels = {"model": model, "quantized": which, "method": CASE, "bits": bits}
+            yield Cell(
+                labels | {"budget": asked.budget, **self._run(seed)},
+                self._maker(model, TRAINED, seed, settings, asked.budget),
+            )
+
+    def table3(self, models: list[str]) -> Iterator[Cell]:
+        """The pairs of widths that the paper found, with EM."""
+        asked = self.options
+        own = [model for model in models if model in QGAN_MULTI_PRECISION]
+        for seed, model in product(asked.seeds, own):
+            d_bits, g_bits, *_ = QGAN_MULTI_PRECISION[model]
+            judge = {_JUDGE: quantized_discriminator.section(model, "em", d_bits)}
+            labels = {"model": model, "d_bits": d_bits, "g_bits": g_bits}
+            yield Cell(
+                labels | {"budget": asked.budget, **self._run(seed)},
+                self._maker(model, TRAINED, seed, _weights("em", g_bits) | judge, asked.budget),
+            )
+
+    def _run(self, seed: int) -> dict[str, int]:
+        return {"seed": seed, "samples": self.options.samples}
+
+    def _maker(
+        self, model: str, recipe: str, seed: int, settings: dict[str, Any], budget: float | None
+    ) -> Callable[[], Row]:
+        return lambda: _row(self.bench.of(model, recipe, seed, settings, budget))
+
+
+_JUDGE = "tune.distillation.discriminator"
+
+
+def _weights(method: str, bits: int) -> dict[str, Any]:
+    """Weights per tensor; activations, which the paper leaves in float, in 8 bits of their whole range."""
+    return {
+        "quantization.weight_quantizer": method,
+        "quantization.weight_bits": bits,
+        "quantization.per_channel": False,
+        "calibration.activation_quantiles": [0.0, 1.0],
+        "calibration.weight_quantiles": [0.0001, 0.9999],
+        "checks.metrics": ["is"],
+    }
+
+
+def _row(found: Measured) -> Row:
+    used = [weight["states_used"] for weight in found.weights]
+    numbers = {
+        "is": found.values["is"],
+        "fid": found.values.get("fid"),
+        "qfid": found.values["qfid"],
+        "is_float": found.originals["is"],
+        "fid_float": found.originals.get("fid"),
+        "states_used": sum(used) / len(used),
+        "last_layer_states": found.weights[-1]["states"],
+    }
+    return numbers | found.common()
+
+
+def run(options: Options, bench: Bench) -> bool:
+    """Make the rows and write the results; whether all that was wanted could be made."""
+    models, left_out = usable(options.models)
+    for reason in left_out:
+        print(reason, file=sys.stderr)
+    tables, complete = Tables(options, bench), True
+    cells = {"table2": tables.table2, "figure2": tables.figure2, "table3": tables.table3}
+    for table in options.tables:
+        rows, faults = fill(options.work / "rows" / table, cells[table](models))
+        complete = complete and not faults
+        if rows:
+            publish(table, COMMAND, rows, left_out, options.out)
+    return complete
+
+
+def main() -> None:
+    with parsed(
+        COMMAND,
+        (__doc__ or "").splitlines()[0],
+        tables=TABLES,
+        models=MODELS,
+        methods=METHODS,
+        bits=sorted({*TABLE2_BITS, *FIGURE2_BITS}),
+    ) as options:
+        complete = run(options, Bench(options.work / "stages", options.samples))
+    sys.exit(0 if complete else 1)
+
+
+if __name__ == "__main__":
+    main()
