@@ -196,7 +196,7 @@ def _row(found: Measured) -> Row:
 
 def run(options: Options, bench: Bench) -> bool:
     """Make the rows and write the results; whether all that was wanted could be made."""
-    models, left_out = usable(options.models)
+    models, left_out = usable(options.models, options.data)
     for reason in left_out:
         print(reason, file=sys.stderr)
     tables, complete = Tables(options, bench), True
@@ -223,7 +223,7 @@ def main() -> None:
         methods=METHODS,
         bits=BITS,
     ) as options:
-        complete = run(options, Bench(options.work / "stages", options.samples))
+        complete = run(options, Bench(options.work / "stages", options.samples, options.data))
     sys.exit(0 if complete else 1)
 
 

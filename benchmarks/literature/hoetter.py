@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.literature.hoetter_figures import publish
-from benchmarks.literature.measure import Bench, data_folder, usable
+from benchmarks.literature.measure import Bench, usable
 from benchmarks.literature.options import Options, parsed
+from benchmarks.literature.pictures import data_folder
 from benchmarks.literature.rows import Cell, Row, fill
 from edgegan.evaluation.folders import real_pictures
 from edgegan.metrics.extractor import Images
@@ -87,7 +88,7 @@ def _strip(images: Images, value_range: tuple[float, float]) -> str:
 
 def run(options: Options, bench: Bench) -> bool:
     """Make the rows and write the results; whether all that was wanted could be made."""
-    models, left_out = usable(options.models)
+    models, left_out = usable(options.models, options.data)
     assert options.data is not None
     found = {model: data_folder(options.data, model) for model in models}
     left_out += [
@@ -113,7 +114,7 @@ def main() -> None:
         bits=BITS,
         needs_data=True,
     ) as options:
-        complete = run(options, Bench(options.work / "stages", options.samples))
+        complete = run(options, Bench(options.work / "stages", options.samples, options.data))
     sys.exit(0 if complete else 1)
 
 

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.literature.pictures import data_folder, picture_inputs, takes_pictures
 from edgegan.bundle import Bundle, load_golden, open_bundle
 from edgegan.cache import StageCache
 from edgegan.card import card_folder, load_card
-from edgegan.datasets.catalogue import find_source
-from edgegan.errors import DataError, EdgeganError
+from edgegan.errors import EdgeganError
+from edgegan.evaluation.evaluate import Options, evaluate
 from edgegan.pipeline import export
 from edgegan.recipe import load_recipe
 
@@ -42,6 +43,7 @@ class Measured:
         originals: the same of the float model, where there is one.
         features: name of the feature network.
         executed_by: what ran the engine.
+        samples: images that were measured.
         parity_lsb: largest difference between engine and exact simulation.
         weights: the diagnosis of each weight: name, bits, states and the share of them in use.
         images: float32 ``[N, C, H, W]``, the engine's of the first inputs; ``float_images`` likewise.
@@ -52,6 +54,7 @@ class Measured:
     originals: dict[str, float]
     features: str
     executed_by: str
+    samples: int
     parity_lsb: float
     weights: list[dict[str, Any]]
     images: NDArray[np.float32]
@@ -63,12 +66,18 @@ class Measured:
         return {
             "features": self.features,
             "executed_by": self.executed_by,
+            "samples": self.samples,
             "parity_lsb": self.parity_lsb,
         }
 
 
-def measure(recipe: str, settings: Mapping[str, Any], work: Path) -> Measured:
+def measure(
+    recipe: str, settings: Mapping[str, Any], work: Path, inputs: Path | None = None
+) -> Measured:
     """Export ``recipe`` with ``settings`` (by ``section.key``); stages are kept in ``work``.
+
+    Args:
+        inputs: file of the inputs to measure with, where they are not those of the export.
 
     Raises:
         EdgeganError: as ``edgegan.pipeline.export``.
@@ -78,19 +87,25 @@ def measure(recipe: str, settings: Mapping[str, Any], work: Path) -> Measured:
     )
     loaded, folder = load_recipe(recipe, overrides)
     work.mkdir(parents=True, exist_ok=True)
+    cache = StageCache(work / "cache", CACHE_LIMIT)
     with tempfile.TemporaryDirectory(dir=work) as scratch:
         out = Path(scratch) / "bundle"
-        result = export(loaded, folder, out, StageCache(work / "cache", CACHE_LIMIT))
-        return measured(result.report, open_bundle(out))
+        report = export(loaded, folder, out, cache).report
+        metrics = report["targets"][TARGET]["metrics"]
+        if inputs is not None:
+            names = ("fid", "qfid", "psnr", *loaded.checks.metrics)
+            section = loaded.checks
+            options = Options(names, samples=section.samples, seed=section.seed, inputs=inputs)
+            found = evaluate(str(out), None, options, cache)
+            metrics = [score.as_json() for score in found.scores]
+        return measured(report, metrics, open_bundle(out))
 
 
-def measured(report: Mapping[str, Any], bundle: Bundle) -> Measured:
-    """What stands in ``report`` and in the golden samples of ``bundle``."""
+def measured(report: Mapping[str, Any], metrics: list[dict[str, Any]], bundle: Bundle) -> Measured:
+    """What stands in ``report``, ``metrics`` and the golden samples of ``bundle``."""
     target = report["targets"][TARGET]
-    numbers = {
-        name: number for score in target["metrics"] for name, number in score["values"].items()
-    }
-    networks = [score["features"]["network"] for score in target["metrics"] if score["features"]]
+    numbers = {name: number for score in metrics for name, number in score["values"].items()}
+    networks = [score["features"]["network"] for score in metrics if score["features"]]
     checks = {check["name"]: check["value"] for check in report["checks"]}
     golden = load_golden(bundle.folder / "golden")
     output = bundle.manifest.output
@@ -101,6 +116,7 @@ def measured(report: Mapping[str, Any], bundle: Bundle) -> Measured:
         },
         features=networks[0] if networks else "",
         executed_by=target["metrics"][0]["measured"],
+        samples=metrics[0]["samples"],
         parity_lsb=checks["parity.max_lsb"],
         weights=target["diagnosis"]["weights"],
         images=np.asarray(golden[output.name], np.float32),
@@ -109,7 +125,7 @@ def measured(report: Mapping[str, Any], bundle: Bundle) -> Measured:
     )
 
 
-Measure = Callable[[str, Mapping[str, Any], Path], Measured]
+Measure = Callable[[str, Mapping[str, Any], Path, Path | None], Measured]
 
 
 @dataclass(frozen=True)
@@ -119,11 +135,13 @@ class Bench:
     Attributes:
         work: keeps stages.
         samples: images of every metric.
+        data: folder of the data sets.
         measure: ``measure``, or what takes its place.
     """
 
     work: Path
     samples: int
+    data: Path | None = None
     measure: Measure = measure
 
     def of(
@@ -140,7 +158,7 @@ class Bench:
             seed: of the repetition; 0 has the seeds that recipes have by themselves.
             budget: of the recipe's tuning; None of a recipe that does not tune.
         """
-        own = {
+        own: dict[str, Any] = {
             "name": model,
             "generator.zoo": model,
             "calibration.seed": 10 * seed,
@@ -149,10 +167,20 @@ class Bench:
         }
         if budget is not None:
             own |= {"tune.seed": 10 * seed + 2, "tune.budget": budget}
-        return self.measure(recipe, {**own, **settings}, self.work)
+        inputs = None
+        if takes_pictures(load_card(model)):
+            found = None if self.data is None else data_folder(self.data, model)
+            assert found is not None, "models whose pictures are missing are left out"
+            tune = load_recipe(recipe)[0].tune
+            distilled = tune is not None and tune.distillation is not None
+            pictures = picture_inputs(model, found, self.work, distilled)
+            del own["generator.zoo"]
+            own |= pictures.settings
+            inputs = pictures.test
+        return self.measure(recipe, {**own, **settings}, self.work, inputs)
 
 
-def why_left_out(model: str) -> str | None:
+def why_left_out(model: str, data: Path | None) -> str | None:
     """Why a model of the zoo cannot be measured; None if it can."""
     try:
         card, folder = load_card(model), card_folder(model)
@@ -162,25 +190,12 @@ def why_left_out(model: str) -> str | None:
         return f"{model} is a feature network."
     if not (folder / card.generator.weights).is_file():
         return f"{model} is not trained yet: {card.generator.weights} is not in its folder."
-    if any(spec.is_picture for spec in card.generator.inputs):
-        return f"{model} takes pictures, of which recipes of the zoo bring none."
+    if takes_pictures(card) and (data is None or data_folder(data, model) is None):
+        return f"{model} takes pictures of {card.data.name}, which --data does not have."
     return None
 
 
-def usable(models: Iterable[str]) -> tuple[list[str], list[str]]:
+def usable(models: Iterable[str], data: Path | None) -> tuple[list[str], list[str]]:
     """Models that can be measured, and why others cannot."""
-    reasons = {model: why_left_out(model) for model in models}
+    reasons = {model: why_left_out(model, data) for model in models}
     return [m for m, reason in reasons.items() if not reason], [r for r in reasons.values() if r]
-
-
-def data_folder(root: Path, model: str) -> Path | None:
-    """The folder, ``root`` or one in it, with the train split that a model was trained on."""
-    source = find_source(load_card(model).data.name)
-    for folder in (root, *sorted(path for path in root.iterdir() if path.is_dir())):
-        try:
-            for file in source.train:
-                source.check(folder / file.name, file)
-        except DataError:
-            continue
-        return folder
-    return None

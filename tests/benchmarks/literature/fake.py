@@ -21,7 +21,9 @@ class FakeExport:
 
     recipes: list[Recipe] = field(default_factory=list)
 
-    def __call__(self, recipe: str, settings: Mapping[str, Any], work: Path) -> Measured:
+    def __call__(
+        self, recipe: str, settings: Mapping[str, Any], work: Path, inputs: Path | None
+    ) -> Measured:
         overrides = tuple(f"{key}={json.dumps(value)}" for key, value in settings.items())
         made, _ = load_recipe(recipe, overrides)
         self.recipes.append(made)
@@ -37,6 +39,7 @@ class FakeExport:
             originals=numbers | {"fid": 10.0, "is": 6.0},
             features="some-features",
             executed_by="ONNX Runtime",
+            samples=made.checks.samples,
             parity_lsb=0,
             weights=[
                 {"states_used": 0.5, "states": [1, 0]},
@@ -49,7 +52,7 @@ class FakeExport:
 
 
 def bench(export: FakeExport, options: Options) -> Bench:
-    return Bench(options.work / "stages", options.samples, export)
+    return Bench(options.work / "stages", options.samples, options.data, export)
 
 
 def options(folder: Path, **changed: Any) -> Options:

@@ -74,7 +74,9 @@ def test_of_the_papers_models_only_its_cells(tmp_path: Path) -> None:
 def test_the_papers_numbers_stand_beside_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(andreev, "usable", lambda models: (list(models), ["n is not trained."]))
+    monkeypatch.setattr(
+        andreev, "usable", lambda models, data: (list(models), ["n is not trained."])
+    )
     export = FakeExport()
     _run(tmp_path, export, tables=("table4",), models=("fashion-sagan",))
     text = (tmp_path / "out" / "andreev-table4.md").read_text()

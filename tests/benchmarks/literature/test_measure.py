@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks.literature import measure as measure_module
-from benchmarks.literature.measure import Bench, data_folder, measure, usable, why_left_out
+from benchmarks.literature.measure import Bench, measure, usable, why_left_out
+from benchmarks.literature.pictures import data_folder, picture_inputs
+from edgegan.datasets.catalogue import DataSource, ImageSet
 from tests.benchmarks.literature.fake import FakeExport
 
 
@@ -15,11 +18,12 @@ def test_a_bench_sets_model_scale_and_seeds(tmp_path: Path) -> None:
     seen: list[tuple[str, Mapping[str, Any]]] = []
     export = FakeExport()
 
-    def watched(recipe: str, settings: Mapping[str, Any], work: Path) -> Any:
+    def watched(recipe: str, settings: Mapping[str, Any], work: Path, inputs: Path | None) -> Any:
+        assert inputs is None
         seen.append((recipe, settings))
-        return export(recipe, settings, work)
+        return export(recipe, settings, work, inputs)
 
-    bench = Bench(tmp_path, 500, watched)
+    bench = Bench(tmp_path, 500, None, watched)
     bench.of("mnist-mlp", "fashion-dcgan-w8a8", 0, {})
     bench.of("mnist-mlp", "fashion-dcgan-w4a8-ma", 2, {"quantization.weight_bits": 8}, 0.25)
     assert [recipe for recipe, _ in seen] == ["fashion-dcgan-w8a8", "fashion-dcgan-w4a8-ma"]
@@ -33,13 +37,17 @@ def test_a_bench_sets_model_scale_and_seeds(tmp_path: Path) -> None:
 
 
 def test_models_are_left_out_with_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "is a feature network" in (why_left_out("fashion-features") or "")
-    assert "no model 'nothing'" in (why_left_out("nothing") or "")
+    assert "is a feature network" in (why_left_out("fashion-features", None) or "")
+    assert "no model 'nothing'" in (why_left_out("nothing", None) or "")
     monkeypatch.setattr(measure_module, "card_folder", lambda name: tmp_path)
-    assert "mnist-cnn is not trained yet" in (why_left_out("mnist-cnn") or "")
+    assert "mnist-cnn is not trained yet" in (why_left_out("mnist-cnn", None) or "")
     (tmp_path / "generator.safetensors").touch()
-    assert "takes pictures" in (why_left_out("horse2zebra-cyclegan") or "")
-    models, reasons = usable(["mnist-cnn", "nothing"])
+    for data in (None, tmp_path):
+        reason = why_left_out("horse2zebra-cyclegan", data) or ""
+        assert "takes pictures of horse2zebra, which --data does not have" in reason
+    (tmp_path / "horse2zebra-128.tar").touch()
+    assert why_left_out("horse2zebra-cyclegan", tmp_path) is None
+    models, reasons = usable(["mnist-cnn", "nothing"], None)
     assert (models, len(reasons)) == (["mnist-cnn"], 1)
 
 
@@ -51,6 +59,63 @@ def test_a_data_set_is_found_in_its_own_folder(tmp_path: Path) -> None:
     assert data_folder(tmp_path, "cifar10-dcgan") == tmp_path / "cifar"
     assert data_folder(tmp_path / "cifar", "cifar10-dcgan") == tmp_path / "cifar"
     assert data_folder(tmp_path, "mnist-mlp") is None
+
+
+def test_pictures_are_tuned_on_the_train_split_and_measured_on_the_test_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(source: DataSource, folder: Path, split: str) -> ImageSet:
+        assert folder == tmp_path / "data"
+        pixels = np.zeros((3, 3, 128, 128), np.uint8)
+        pixels[1] = 255 if split == "test" else 51
+        return ImageSet(pixels, np.array([1, 0, 1]))
+
+    monkeypatch.setattr(DataSource, "load", load)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "horse2zebra-128.tar").touch()
+    export, seen = FakeExport(), []
+
+    def watched(recipe: str, settings: Mapping[str, Any], work: Path, inputs: Path | None) -> Any:
+        seen.append(inputs)
+        return export(recipe, settings, work, inputs)
+
+    bench = Bench(tmp_path / "stages", 500, tmp_path, watched)
+    for recipe in ("fashion-dcgan-w8a8", "fashion-dcgan-w4a8-lsq"):
+        budget = None if recipe.endswith("w8a8") else 1.0
+        bench.of("horse2zebra-cyclegan", recipe, 0, {}, budget)
+    for recipe_read, test in zip(export.recipes, seen, strict=True):
+        generator = recipe_read.generator.own
+        assert generator is not None
+        assert generator.source == "edgegan.generators.cyclegan:Generator"
+        train = generator.inputs[0].data
+        assert train is not None
+        with np.load(train) as found:
+            assert found["picture"].shape == (1, 3, 128, 128)
+            assert np.allclose(found["picture"], -0.6)  # 51 of 255
+        with np.load(test) as found:
+            assert np.array_equal(found["picture"], np.ones((1, 3, 128, 128), np.float32))
+        assert recipe_read.checks.features == "horse2zebra-features"
+    tuned = export.recipes[1].tune
+    assert tuned is not None
+    assert tuned.distillation is not None
+    assert tuned.distillation.discriminator is not None
+    assert Path(tuned.distillation.discriminator.weights).is_absolute()
+
+
+def test_pictures_are_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = []
+
+    def load(source: DataSource, folder: Path, split: str) -> ImageSet:
+        reads.append(split)
+        return ImageSet(np.zeros((2, 3, 8, 8), np.uint8), np.array([0, 1]))
+
+    monkeypatch.setattr(DataSource, "load", load)
+    for _ in range(2):
+        found = picture_inputs("horse2zebra-cyclegan", tmp_path, tmp_path / "work", False)
+    assert reads == ["train", "test"]
+    assert "tune.distillation.discriminator" not in found.settings
+    names = sorted(path.name for path in (tmp_path / "work" / "inputs").iterdir())
+    assert names == ["horse2zebra-cyclegan-test.npz", "horse2zebra-cyclegan-train.npz"]
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from tests.benchmarks.literature.fake import FakeExport, bench, options
 
 @pytest.fixture(autouse=True)
 def _trained(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(qgan, "usable", lambda models: (list(models), []))
+    monkeypatch.setattr(qgan, "usable", lambda models, data: (list(models), []))
 
 
 def _run(folder: Path, export: FakeExport, table: str, **changed: Any) -> list[dict[str, Any]]:
