@@ -102,17 +102,17 @@ class Tables:
             self.options.seeds, models, objectives.items()
         ):
             labels = {"model": model, "objective": objective, "seed": seed, **self.options.scale}
-            yield self._trained(labels, model, "ma-qat", 8, True, seed, self.options.budget, loss)
+            yield self._trained(labels, "ma-qat", 8, True, loss)
 
     def loss_weights(self, models: list[str]) -> Iterator[Cell]:
         """LSQ-QAT at w4a8, per tensor, with 27 sums of losses; on the first model alone."""
-        seed, budget = self.options.seeds[0], SEARCH_SHARE * self.options.budget
+        seed, budget = self.options.seeds[0], round(SEARCH_SHARE * self.options.budget, 6)
         for model, values in product(models[:1], product(*WEIGHTS.values())):
             weights = dict(zip(WEIGHTS, values, strict=True))
             labels = {"model": model, **weights, "seed": seed, "budget": budget}
             labels["samples"] = self.options.samples
             loss = {f"tune.distillation.loss.{name}": value for name, value in weights.items()}
-            yield self._trained(labels, model, "lsq-qat", 4, False, seed, budget, loss)
+            yield self._trained(labels, "lsq-qat", 4, False, loss)
 
     def _calibrated(self, model: str, bits: int, seed: int, settings: dict[str, Any]) -> Row:
         return _row(self.bench.of(model, f"fashion-dcgan-w{bits}a8", seed, settings))
@@ -133,31 +133,26 @@ class Tables:
 
     def _tuned(self, model: str, method: str, bits: int, per_channel: bool, seed: int) -> Cell:
         labels = self._labels(model, method, bits, per_channel, seed, self.options.budget)
-        return self._trained(
-            labels, model, method, bits, per_channel, seed, self.options.budget, {}
-        )
+        return self._trained(labels, method, bits, per_channel, {})
 
     def _trained(
         self,
         labels: dict[str, Any],
-        model: str,
         method: str,
         bits: int,
         per_channel: bool,
-        seed: int,
-        budget: float,
         settings: dict[str, Any],
     ) -> Cell:
         """Starts from the ranges of the best pair of vanilla calibration, as section 3.6 does."""
+        model, seed, budget = labels["model"], labels["seed"], labels["budget"]
 
         def make() -> Row:
-            start = kept(
-                self.options.work / "rows" / "table4", self._vanilla(model, bits, per_channel, seed)
-            )
-            grid = _grid(bits, per_channel, start["quantiles"], WEIGHT_QUANTILES[bits])
+            vanilla = self._vanilla(model, bits, per_channel, seed)
+            start = kept(self.options.work / "rows" / "table4", vanilla)["quantiles"]
+            grid = _grid(bits, per_channel, start, WEIGHT_QUANTILES[bits])
             own = OF_A_MODEL.get((model, method), {})
             found = self.bench.of(model, RECIPES[method], seed, grid | own | settings, budget)
-            return {"quantiles": start["quantiles"]} | _row(found)
+            return {"quantiles": start} | _row(found)
 
         return Cell(labels, make)
 
