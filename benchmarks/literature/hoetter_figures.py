@@ -66,7 +66,7 @@ def _plot(shown: list[Row], numbers: tuple[str, ...], title: str) -> str:
             number.replace("_", " "): [(row["bits"], row[number]) for row in shown if row["model"] == model]
             for number in numbers
         }  # fmt: skip
-        panels.append(lines_panel(f"{model}: {title}", "bits of a weight", lines, ticks))
+        panels.append(lines_panel(f"{model}: {title} by bits", lines, ticks))
     return panels_svg(panels)
 
 

@@ -32,9 +32,7 @@ def panels_svg(panels: Sequence[str], columns: int = 2) -> str:
     )
 
 
-def lines_panel(
-    title: str, x_title: str, lines: Mapping[str, Sequence[Point]], ticks: Sequence[float]
-) -> str:
+def lines_panel(title: str, lines: Mapping[str, Sequence[Point]], ticks: Sequence[float]) -> str:
     """Lines over ``ticks``, which stand at equal distances; heights start at 0, or at what lies below.
 
     A point whose ``x`` is none of the ticks is refused (ValueError).
@@ -57,7 +55,6 @@ def lines_panel(
         parts.append(f'<path class="grid" d="M{_LEFT:.1f} {up(value):.1f}H{right:.1f}"/>')
         parts.append(_text(_LEFT - 6, up(value) + 4, f"{value:.3g}", anchor="end"))
     parts += [_text(across(x), bottom + 15, f"{x:g}", anchor="middle") for x in places]
-    parts.append(_text(right, _HEIGHT - 6, x_title, anchor="end"))
     for number, (name, line) in enumerate(lines.items()):
         colour = _COLOURS[number % len(_COLOURS)]
         points = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in line)

@@ -108,7 +108,7 @@ def sensitivity_svg(shown: list[Row]) -> str:
             for row in sorted(shown, key=lambda row: row["bits"]):
                 if row["model"] == model and row[number] is not None:
                     lines.setdefault(row["quantized"], []).append((row["bits"], row[number]))
-            panels.append(lines_panel(f"{model}: {title}", "bits", lines, ticks))
+            panels.append(lines_panel(f"{model}: {title} by bits", lines, ticks))
     return panels_svg(panels)
 
 

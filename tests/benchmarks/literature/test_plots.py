@@ -18,7 +18,7 @@ def _polylines(svg: str) -> list[list[tuple[float, ...]]]:
 
 def test_lines_stand_over_their_ticks_and_reach_the_top() -> None:
     lines = {"a <b>": [(8, 2.0), (4, 4.0)], "c": [(8, 0.0)]}
-    first, second = _polylines(panels_svg([lines_panel("t & u", "bits", lines, (8, 6, 4))]))
+    first, second = _polylines(panels_svg([lines_panel("t & u", lines, (8, 6, 4))]))
     (left, half), (right, top) = first
     ((origin, bottom),) = second
     assert left == origin < right
@@ -27,11 +27,11 @@ def test_lines_stand_over_their_ticks_and_reach_the_top() -> None:
 
 def test_a_point_off_the_ticks_is_refused() -> None:
     with pytest.raises(ValueError, match="7"):
-        lines_panel("t", "bits", {"a": [(7, 1.0)]}, (8, 4))
+        lines_panel("t", {"a": [(7, 1.0)]}, (8, 4))
 
 
 def test_panels_fill_rows() -> None:
-    svg = panels_svg([lines_panel("t", "x", {}, (1,))] * 3, columns=2)
+    svg = panels_svg([lines_panel("t", {}, (1,))] * 3, columns=2)
     moves = [g.attrib["transform"] for g in ElementTree.fromstring(svg).iter(f"{_SVG}g")]
     assert moves == ["translate(0 0)", "translate(340 0)", "translate(0 240)"]
 
