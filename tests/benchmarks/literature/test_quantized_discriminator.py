@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks.literature.quantized_discriminator import QuantizedDiscriminator, build
+from benchmarks.literature.quantized_discriminator import QuantizedDiscriminator, build, section
+from edgegan.card import NetworkSection, card_folder
+from edgegan.tuning.networks import load_discriminator
 
 
 def _inner() -> nn.Module:
@@ -72,3 +74,14 @@ def test_a_source_is_built_and_normalization_is_left_alone() -> None:
     known = dict(found.inner.named_parameters())
     assert found.names
     assert all(known[name].ndim == 4 for name in found.names)
+
+
+def test_tuning_loads_it_as_a_recipe_names_it() -> None:
+    named = NetworkSection.model_validate(section("fashion-dcgan", "em", 2))
+    found = load_discriminator(named, card_folder("fashion-dcgan"))
+    assert isinstance(found, QuantizedDiscriminator)
+    assert found.training
+    loss = found(torch.randn(2, 1, 32, 32)).sum()
+    loss.backward()
+    assert all(value.grad is not None for value in found.parameters())
+    assert all(len(found.get_buffer(f"levels_{i}").unique()) == 4 for i in range(len(found.names)))
