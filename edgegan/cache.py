@@ -141,3 +141,8 @@ class StageCache:
             if path != keep:
                 shutil.rmtree(path, ignore_errors=True)
                 total -= size
+
+
+def stage_cache() -> StageCache:
+    """The cache that commands share, in the user's cache folder."""
+    return StageCache(default_cache_folder() / "stages")

@@ -13,11 +13,12 @@ from edgegan import __version__, terminal
 from edgegan.benchmark import SCHEMA as BENCHMARK_SCHEMA
 from edgegan.benchmark import baseline_rows, benchmark
 from edgegan.bundle import Bundle, first_executable, open_bundle
-from edgegan.cache import StageCache, default_cache_folder
+from edgegan.cache import default_cache_folder, stage_cache
 from edgegan.card import card_folder, load_card
 from edgegan.checks.check import Verdict, overall
 from edgegan.commands.compare import compare_command
 from edgegan.commands.evaluate import evaluate_command
+from edgegan.commands.options import FailOnNoise, Json, Quiet
 from edgegan.datasets.catalogue import find_source
 from edgegan.diagnosis.diagnose import diagnose_bundle
 from edgegan.doctor import as_json as doctor_json
@@ -55,9 +56,6 @@ zoo = typer.Typer(help="The models that ship with edgegan.", no_args_is_help=Tru
 app.add_typer(zoo, name="zoo")
 setup = typer.Typer(help="What edgegan can fetch to do more.", no_args_is_help=True)
 app.add_typer(setup, name="setup")
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 
 
 def _version(value: bool) -> None:
@@ -106,7 +104,7 @@ def export(
         return
     if output is None:
         raise UsageError("export needs --output FOLDER (or --dry-run).")
-    cache = StageCache(default_cache_folder() / "stages")
+    cache = stage_cache()
     with terminal.pipeline_progress(quiet) as listen:
         result = run_export(loaded, folder, output, cache, listen, overwrite)
     verdict = overall([check.verdict for check in result.checks])
@@ -152,9 +150,7 @@ def benchmark_command(
     save_baseline: Annotated[
         Path | None, typer.Option(help="Merge medians into this file or folder.")
     ] = None,
-    fail_on_noise: Annotated[
-        bool, typer.Option("--fail-on-noise", help="Inconclusive gates fail.")
-    ] = False,
+    fail_on_noise: FailOnNoise = False,
     json: Json = False,
 ) -> None:
     """Time bundles against their float originals; exit 3 if a gate is missed.

@@ -6,242 +6,26 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from edgegan.card import FeatureSection, NetworkSection, card_folder, load_card
-from edgegan.checks.check import Limit
-from edgegan.emulation.cores import CoreName
 from edgegan.errors import RecipeError
 from edgegan.evaluation.names import (
-    FID_OF_ORIGINAL,
-    METRIC_NAMES,
-    NUMBER_NAMES,
     ON_PIXELS,
-    ON_REAL_IMAGES,
-    in_report,
-    metric_of,
 )
 from edgegan.generators.contract import GeneratorSpec
-from edgegan.quantization.weight_quantizers.names import WeightQuantizer
+from edgegan.recipe_sections import (
+    CalibrationSection,
+    ChecksSection,
+    GeneratorSection,
+    QuantizationSection,
+    TargetName,
+    TensorRtSection,
+)
 from edgegan.resources import recipe_names, resource_folder
-from edgegan.runtimes.trt_options import COMPUTE_CAPABILITIES, BatchProfile
 from edgegan.schema import Strict, read_yaml, validate
-from edgegan.targets import TARGETS, Target, Variant, find_target, variant_of
+from edgegan.targets import Target, Variant, find_target, variant_of
 from edgegan.tuning.sections import TuneSection
-
-SCHEMA = "edgegan.recipe/1"
-
-
-def _quantiles(value: tuple[float, float]) -> tuple[float, float]:
-    if not 0.0 <= value[0] < value[1] <= 1.0:
-        raise ValueError("must be two quantile levels, 0 <= low < high <= 1")
-    return value
-
-
-def _target(value: str) -> str:
-    if value not in TARGETS:
-        raise ValueError(f"unknown target; known targets: {', '.join(TARGETS)}")
-    return value
-
-
-QuantilePair = Annotated[tuple[float, float], AfterValidator(_quantiles)]
-TargetName = Annotated[str, AfterValidator(_target)]
-Samples = Annotated[int, Field(ge=2, le=1_000_000)]
-Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
-
-CHECK_NAMES = (
-    "lowering.relative_error", *map(in_report, NUMBER_NAMES), FID_OF_ORIGINAL, "size.ratio",
-    "parity.max_lsb", "parity.integer_lsb", "parity.end_to_end_lsb", "int8.mac_share",
-    "latency.ratio", "latency.ratio_lowered", "latency.ratio_half", "cost.instructions",
-    "cost.ratio", "engine.count", "size.ort",
-)  # fmt: skip
-
-
-class GeneratorSection(Strict):
-    """Either a model of the zoo, or one's own generator; exactly one of the two.
-
-    Attributes:
-        fixed: of a model of the zoo, see ``GeneratorSpec``.
-    """
-
-    zoo: str | None = None
-    own: GeneratorSpec | None = None
-    fixed: dict[str, bool | int | float | str | None] = {}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _flat(cls, data: Any) -> Any:
-        """Recipes write an own generator's keys directly below ``generator``."""
-        if isinstance(data, dict) and "zoo" not in data and "own" not in data:
-            return {"own": data}
-        return data
-
-    @model_validator(mode="after")
-    def _one(self) -> GeneratorSection:
-        if (self.zoo is None) == (self.own is None):
-            raise ValueError("give either `zoo: NAME` or `source:`, `weights:` and `inputs:`")
-        return self
-
-
-class CalibrationSection(Strict):
-    """How ranges are found; the defaults are those of Andreev et al. 2021, section 4.1.
-
-    Attributes:
-        samples: images, taken one by one.
-        seed: of their latents.
-        observer: ``moving-average`` of each image's quantiles (a clipped range for unusual images), or
-            ``min-max``, the widest of them; ``mse`` and ``entropy`` choose the range of least squared error
-            or least divergence from all images' values.
-        momentum: of the moving average.
-        activation_quantiles: (low, high) levels, of ``moving-average`` and ``min-max``; [0, 1] is min-max.
-        weight_quantiles: likewise, of the weight quantizer ``quantile``.
-        clip_saturated: whether the range in front of a tanh or sigmoid ends where it saturates.
-    """
-
-    samples: Samples = 500
-    seed: Seed = 0
-    observer: Literal["moving-average", "min-max", "mse", "entropy"] = "moving-average"
-    momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.99
-    activation_quantiles: QuantilePair = (0.0, 1.0)
-    weight_quantiles: QuantilePair = (0.0, 1.0)
-    clip_saturated: bool = True
-
-
-class QuantizationSection(Strict):
-    """Widths and granularity.
-
-    Attributes:
-        weight_bits: 1 to 8; 3 are stored in 4, and 5 to 7 in 8.
-        weight_quantizer: how levels are found; ``quantile`` takes ``calibration.weight_quantiles``.
-        split_outliers: input channels that outlier channel splitting adds to each layer, as a part of those
-            that it has; 0 splits none.
-        activations: of 8 bits, or left in float (TensorRT with 8 or 4 bits: saves bytes alone).
-        per_channel: one weight scale an output channel, else one a layer.
-        weight_site: where weights of rewritten layers are quantized: each phase by itself, or (for 4
-            bits or fewer) the original kernel, which is the smaller file.
-        keep_float: shell patterns of layers that stay float.
-    """
-
-    weight_bits: Annotated[int, Field(ge=1, le=8)] = 8
-    weight_quantizer: WeightQuantizer = "quantile"
-    split_outliers: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
-    activations: Literal["int8", "float"] = "int8"
-    per_channel: bool = True
-    weight_site: Literal["phases", "kernel"] = "phases"
-    keep_float: tuple[str, ...] = ()
-
-
-class EmulationSection(Strict):
-    """What is run on emulated processors, for targets of another kind than this machine.
-
-    Attributes:
-        cores: aarch64 cores on which parity is checked.
-        samples: inputs of each; emulation is a hundred times slower than the processor.
-        cost_core: the core whose instructions are counted.
-    """
-
-    cores: Annotated[tuple[CoreName, ...], Field(min_length=1)] = (
-        "cortex-a53", "cortex-a72", "cortex-a76", "i8mm",
-    )  # fmt: skip
-    samples: Samples = 4
-    cost_core: CoreName = "cortex-a76"
-
-    @model_validator(mode="after")
-    def _counted(self) -> EmulationSection:
-        if self.cost_core not in self.cores:
-            raise ValueError(f"cost_core {self.cost_core!r} is not among cores")
-        return self
-
-
-class ChecksSection(Strict):
-    """What is measured on the engine, and the limits.
-
-    Attributes:
-        parity_samples: latents on which engine and simulation are compared.
-        samples: latents of qFID and FID.
-        seed: of all of them.
-        features: a feature network of the zoo by name, ``inception``, ``vgg16``, an ONNX file, or one's
-            own; default: the model's.
-        metrics: measured besides PSNR, qFID, FID and those of the gates.
-        real: folder of real pictures or of a data set's files; as many are taken as ``samples``.
-        latency_seconds: least time spent in each timed model.
-        emulation: of processors that are not here.
-        gates: limits by check name, or by ``TARGET/CHECK`` for one target, ``TARGET@CORE/CHECK`` for
-            one emulated core of it.
-    """
-
-    parity_samples: Samples = 256
-    samples: Samples = 2000
-    seed: Seed = 1
-    features: str | FeatureSection | None = None
-    metrics: tuple[str, ...] = ()
-    real: str | None = None
-    latency_seconds: Annotated[float, Field(gt=0, le=600)] = 1.0
-    emulation: EmulationSection = EmulationSection()
-    gates: dict[str, Limit] = {}
-
-    @model_validator(mode="after")
-    def _known(self) -> ChecksSection:
-        for key in self.gates:
-            where, _, name = key.rpartition("/")
-            if name not in CHECK_NAMES:
-                raise ValueError(f"gate {name!r} is unknown; checks: {', '.join(CHECK_NAMES)}")
-            if where:
-                _target(where.partition("@")[0])
-        for metric in self.metrics:
-            if metric not in METRIC_NAMES:
-                raise ValueError(
-                    f"metric {metric!r} is unknown; metrics: {', '.join(METRIC_NAMES)}"
-                )
-        if self.real is None and self.asked & {*ON_REAL_IMAGES}:
-            (name, *_) = sorted(self.asked & {*ON_REAL_IMAGES})
-            raise ValueError(f"{name} needs real pictures; name their folder in `checks.real`")
-        return self
-
-    @property
-    def gated(self) -> tuple[str, ...]:
-        """Numbers of metrics that a gate is on."""
-        names = {key.rpartition("/")[2] for key in self.gates}
-        return tuple(number for number in NUMBER_NAMES if in_report(number) in names)
-
-    @property
-    def asked(self) -> set[str]:
-        """Metrics that have to be measured."""
-        return {*self.metrics, *map(metric_of, self.gated)}
-
-    def gate(self, device: str, name: str) -> Limit | None:
-        """The limit of a check on ``TARGET`` or ``TARGET@CORE``; the closest name wins."""
-        keys = (f"{device}/{name}", f"{device.partition('@')[0]}/{name}", name)
-        return next((self.gates[key] for key in keys if key in self.gates), None)
-
-
-def _capability(value: str) -> str:
-    if value not in COMPUTE_CAPABILITIES:
-        raise ValueError(f"unknown; TensorRT-RTX builds for {', '.join(COMPUTE_CAPABILITIES)}")
-    return value
-
-
-class TensorRtSection(Strict):
-    """What engines are built for.
-
-    Attributes:
-        capabilities: compute capabilities of GPUs, for TensorRT-RTX; TensorRT builds for the GPU here.
-        batch: smallest, preferred and largest batch.
-    """
-
-    capabilities: Annotated[
-        tuple[Annotated[str, AfterValidator(_capability)], ...], Field(min_length=1)
-    ] = ("sm86", "sm89", "sm120")
-    batch: tuple[int, int, int] = (1, 1, 16)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> TensorRtSection:
-        self.profile()
-        return self
-
-    def profile(self) -> BatchProfile:
-        """As the runtime takes it."""
-        return BatchProfile(*self.batch)
 
 
 class Recipe(Strict):

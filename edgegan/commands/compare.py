@@ -9,6 +9,7 @@ import typer
 
 from edgegan import terminal
 from edgegan.checks.check import Verdict
+from edgegan.commands.options import Json
 from edgegan.comparison import COLUMNS, cells, compare, gallery_of
 from edgegan.output_file import check_new, write_whole
 from edgegan.reports.gallery import render_gallery
@@ -20,9 +21,7 @@ def compare_command(
         Path | None, typer.Option("--output", "-o", help="Page with plots and pictures (.html).")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a page.")] = False,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document on stdout.")
-    ] = False,
+    json: Json = False,
 ) -> None:
     """Show what bundles cost and what they lose, side by side.
 

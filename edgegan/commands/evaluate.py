@@ -9,8 +9,9 @@ import typer
 from rich.text import Text
 
 from edgegan import terminal
-from edgegan.cache import StageCache, default_cache_folder
+from edgegan.cache import stage_cache
 from edgegan.checks.check import Limit, Verdict, number, overall
+from edgegan.commands.options import FailOnNoise, Json, Quiet
 from edgegan.errors import EXIT_GATE, EXIT_OK, UsageError
 from edgegan.evaluation.evaluate import Evaluation, Options, evaluate
 from edgegan.evaluation.gallery import gallery_of
@@ -75,13 +76,9 @@ def evaluate_command(
         Path | None, typer.Option(help="Page with worst pairs, neighbours, strips (.html).")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a page.")] = False,
-    fail_on_noise: Annotated[
-        bool, typer.Option("--fail-on-noise", help="Inconclusive gates fail.")
-    ] = False,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document on stdout.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
+    fail_on_noise: FailOnNoise = False,
+    json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Measure generated pictures, with any metric, on any engine.
 
@@ -107,7 +104,7 @@ def evaluate_command(
     )
     if pictures is not None:
         check_new(pictures, "--pictures", overwrite)
-    cache = StageCache(default_cache_folder() / "stages")
+    cache = stage_cache()
     with terminal.pipeline_progress(quiet) as listen:
         result = evaluate(measured, original, options, cache, listen)
     if pictures is not None:

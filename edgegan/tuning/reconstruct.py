@@ -7,12 +7,12 @@ Andreev et al. 2021, section 3.5, equation 3 (AR-BRECQ and STE-BRECQ), after BRE
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import fx, nn
+from torch import fx
 from torch.func import functional_call
 
 from edgegan.lowering.graph import is_call, is_parameter
@@ -94,10 +94,7 @@ def reconstruct(
 def without_quantizers(graph: fx.GraphModule) -> fx.GraphModule:
     """The float graph with the node names of the quantized one: quantizers let values through."""
     plain = copy.deepcopy(graph)
-    for node in plain.graph.nodes:
-        if is_call(node, *WEIGHT_QUANTIZERS):
-            node.target, node.args = torch.ops.aten.alias.default, node.args[:1]
-    plain.recompile()
+    _open(plain, [node for node in plain.graph.nodes if is_call(node, *WEIGHT_QUANTIZERS)])
     return plain
 
 
@@ -115,7 +112,8 @@ def _learn(
     part = extract(tunable.graph, block.inputs, block.outputs)
     roundings = _roundings(tunable, part) if section.rounding == "adaptive" else {}
     if roundings:
-        _open(part)
+        # weights come quantized
+        _open(part, [node for node in part.graph.nodes if _quantizes_weight(node)])
     shaping, ranges = _leaves(tunable, part, roundings)
     optimizer = torch.optim.Adam(
         [
@@ -126,11 +124,12 @@ def _learn(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, effort.steps)
     random = torch.Generator().manual_seed(effort.seed * 1_000_003 + place)
     images = len(next(iter(targets.values())))
+    read = _read_by(part)
     for step in range(effort.steps):
         index = torch.randint(images, (min(section.batch_size, images),), generator=random)
         values = tunable.values() | {name: r.soft() for name, r in roundings.items()}
         outputs = functional_call(
-            part, _of(values, part), tuple(inputs[n][index] for n in block.inputs)
+            part, _of(values, read), tuple(inputs[n][index] for n in block.inputs)
         )
         loss = torch.zeros(())
         for name, output in zip(block.outputs, outputs, strict=True):
@@ -166,12 +165,11 @@ def _roundings(tunable: Tunable, part: fx.GraphModule) -> dict[str, AdaptiveRoun
     }
 
 
-def _open(part: fx.GraphModule) -> None:
-    """Let weights through their quantizers: they come quantized."""
-    for node in part.graph.nodes:
-        if _quantizes_weight(node):
-            node.target, node.args = torch.ops.aten.alias.default, node.args[:1]
-    part.recompile()
+def _open(graph: fx.GraphModule, quantizers: Iterable[fx.Node]) -> None:
+    """Let values through ``quantizers``, which keep their names."""
+    for node in quantizers:
+        node.target, node.args = torch.ops.aten.alias.default, node.args[:1]
+    graph.recompile()
 
 
 def _quantizes_weight(node: fx.Node) -> bool:
@@ -180,20 +178,19 @@ def _quantizes_weight(node: fx.Node) -> bool:
 
 def _leaves(
     tunable: Tunable, part: fx.GraphModule, roundings: dict[str, AdaptiveRounding]
-) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     """What a block learns: that which makes its weights, and its scales and zero points.
 
     With adaptive rounding the weights' scales stay, as the roundings are between two of their steps.
     """
-    read = {str(node.target) for node in part.graph.nodes if is_parameter(node)}
-    names = [n.meta["quantizer"] for n in part.graph.nodes if is_call(n, *WEIGHT_QUANTIZERS)]
-    shaping = [leaf for name, leaf in tunable.weights.named(read) if name not in roundings]
-    shaping = [rounding.logits for rounding in roundings.values()] if roundings else shaping
-    unique = dict.fromkeys(names)
+    quantizers = [n for n in part.graph.nodes if is_call(n, *WEIGHT_QUANTIZERS)]
+    names = dict.fromkeys(node.meta["quantizer"] for node in quantizers)
     ranges = [
-        leaf for leaves in (tunable.log_scales, tunable.offsets) for _, leaf in leaves.named(unique)
+        leaf for leaves in (tunable.log_scales, tunable.offsets) for _, leaf in leaves.named(names)
     ]
-    return shaping, ranges  # type: ignore[return-value]
+    if roundings:
+        return [rounding.logits for rounding in roundings.values()], ranges
+    return [leaf for _, leaf in tunable.weights.named(_read_by(part))], ranges
 
 
 def _importance(
@@ -214,14 +211,14 @@ def _importance(
         return {}
     rest = extract(tunable.graph, _crossing(later, inputs, targets), _image(tunable.graph))
     original = without_quantizers(rest)
-    values = _detached(tunable)
+    values = _of(_detached(tunable), _read_by(rest))
     known = inputs | targets
     names = [node.name for node in rest.graph.nodes if node.op == "placeholder"]
     found: dict[str, list[torch.Tensor]] = {name: [] for name in targets if name in names}
     for start in range(0, len(next(iter(targets.values()))), _BATCH):
         batch = {name: known[name][start : start + _BATCH] for name in names}
         leaves = {name: batch[name].clone().requires_grad_() for name in found}
-        image = first_of(functional_call(rest, _of(values, rest), tuple((batch | leaves).values())))
+        image = first_of(functional_call(rest, values, tuple((batch | leaves).values())))
         with torch.no_grad():
             aim = first_of(original(*batch.values()))
         error = (image - aim).square().flatten(1).mean(1).sum()
@@ -247,20 +244,24 @@ def _image(graph: fx.GraphModule) -> tuple[str, ...]:
 def _run(graph: fx.GraphModule, block: Block, known: Tensors, values: Tensors) -> Tensors:
     """The block's outputs on all images."""
     part = extract(graph, block.inputs, block.outputs)
+    values = _of(values, _read_by(part))
     count = len(known[block.inputs[0]])
     found: list[tuple[torch.Tensor, ...]] = []
     for start in range(0, count, _BATCH):
         batch = tuple(known[name][start : start + _BATCH] for name in block.inputs)
-        found.append(functional_call(part, _of(values, part), batch))
+        found.append(functional_call(part, values, batch))
     return {
         name: torch.cat(parts)
         for name, parts in zip(block.outputs, zip(*found, strict=True), strict=True)
     }
 
 
-def _of(values: Tensors, part: fx.GraphModule) -> Tensors:
-    """Those of ``values`` that ``part`` reads."""
-    read = {str(node.target) for node in part.graph.nodes if is_parameter(node)}
+def _read_by(part: fx.GraphModule) -> dict[str, None]:
+    """Names of the parameters that ``part`` reads, in order."""
+    return dict.fromkeys(str(node.target) for node in part.graph.nodes if is_parameter(node))
+
+
+def _of(values: Tensors, read: Container[str]) -> Tensors:
     return {name: value for name, value in values.items() if name in read}
 
 
