@@ -14,38 +14,26 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
-from onnx.defs import OpSchema
-from onnxscript.values import Op, Opset
 
 from edgegan.emit.initializers import add_initializer, constant_of
-from edgegan.emit.phases import DOMAIN
+from edgegan.emit.placeholders import ReplacePlaceholders, placeholder
 from edgegan.quantization.weight_quantizers.levels import Codebook
 from edgegan.quantization.weight_quantizers.names import PACKED_BITS
 
 OPERATOR = "CodebookQuantize"
 _INPUTS = ("weight", "scale", "thresholds", "codebook")
-_SCHEMA = OpSchema(
-    OPERATOR,
-    DOMAIN,
-    1,
-    inputs=[OpSchema.FormalParameter(name, "T") for name in _INPUTS],
-    outputs=[OpSchema.FormalParameter("levels", "T")],
-    type_constraints=[("T", ["tensor(float)"], "")],
-)
-CODEBOOK = Op(Opset(DOMAIN, 1), OPERATOR, _SCHEMA)
+CODEBOOK = placeholder(OPERATOR, dict.fromkeys(_INPUTS, "T"), "levels")
 """Placeholder for the exporter; no model leaves with it."""
 
 
-class PackCodebooks(ir.passes.InPlacePass):
+class PackCodebooks(ReplacePlaceholders):
     """Replaces the placeholder operator."""
 
-    def call(self, model: ir.Model) -> ir.passes.PassResult:
-        modified = False
-        for node in list(model.graph):
-            if node.domain == DOMAIN and node.op_type == OPERATOR:
-                _replace(model.graph, node)
-                modified = True
-        return ir.passes.PassResult(model, modified)
+    operator = OPERATOR
+
+    def replace(self, graph: ir.Graph, node: ir.Node) -> None:
+        """See ``ReplacePlaceholders``."""
+        _replace(graph, node)
 
 
 def pack(indices: NDArray[np.int64], bits: int) -> NDArray[np.uint8]:

@@ -14,41 +14,25 @@ import numpy as np
 import onnx_ir as ir
 import torch
 from numpy.typing import NDArray
-from onnx.defs import OpSchema
-from onnxscript.values import Op, Opset
 
 from edgegan.emit.initializers import add_initializer, constant_of
+from edgegan.emit.placeholders import ReplacePlaceholders, placeholder
 from edgegan.lowering.expand_phases import expand_phases
 
-DOMAIN = "edgegan"
 OPERATOR = "ExpandPhases"
-_SCHEMA = OpSchema(
-    OPERATOR,
-    DOMAIN,
-    1,
-    inputs=[
-        OpSchema.FormalParameter("kernel", "T"),
-        OpSchema.FormalParameter("rows", "tensor(int64)"),
-        OpSchema.FormalParameter("columns", "tensor(int64)"),
-    ],
-    outputs=[OpSchema.FormalParameter("phases", "T")],
-    type_constraints=[("T", ["tensor(float)"], "")],
-)
-EXPAND = Op(Opset(DOMAIN, 1), OPERATOR, _SCHEMA)
+_INDICES = "tensor(int64)"
+EXPAND = placeholder(OPERATOR, {"kernel": "T", "rows": _INDICES, "columns": _INDICES}, "phases")
 """Placeholder for the exporter; no model leaves with it."""
 
 
-class ExpandKernels(ir.passes.InPlacePass):
+class ExpandKernels(ReplacePlaceholders):
     """Replaces the placeholder operator: on integers behind a quantized kernel, else by its value."""
 
-    def call(self, model: ir.Model) -> ir.passes.PassResult:
-        modified = False
-        for node in list(model.graph):
-            if node.domain == DOMAIN and node.op_type == OPERATOR:
-                _replace(model.graph, node)
-                modified = True
-        model.opset_imports.pop(DOMAIN, None)
-        return ir.passes.PassResult(model, modified)
+    operator = OPERATOR
+
+    def replace(self, graph: ir.Graph, node: ir.Node) -> None:
+        """See ``ReplacePlaceholders``."""
+        _replace(graph, node)
 
 
 def _replace(graph: ir.Graph, node: ir.Node) -> None:
