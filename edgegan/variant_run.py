@@ -138,15 +138,16 @@ class VariantRun:
         networks: list[Any] = []
         if training is not None and resolved.discriminator is not None:
             networks.append(file_digest(self.folder / resolved.discriminator.weights))
-        if training is not None and resolved.features is not None:
-            networks.append(_features_digest(resolved.features, self.folder))
+        judge = training and (training.loss.perceptual or resolved.features)
+        if judge:
+            networks.append(_features_digest(judge, self.folder))
         runner.run(
             "tuned",
             [
                 runner.keys["calibrated"],
                 section.model_dump(mode="json"),
                 networks,
-                code("tuning", "training/loop.py", "training/losses.py", "metrics/classifier.py"),
+                code("tuning", "training", "metrics"),
             ],
             lambda out: self.stages.tune_model(
                 self.bench,
