@@ -64,8 +64,8 @@ def test_on_a_trained_generator(tmp_path: Path, quantizer: str, bits: int, most:
     target = find_target("ort-x86")
     bench = Workbench(resolved, weights, recipe.variant(target))
     calibrate_ranges(bench, tmp_path, lambda done, total: None)
-    emit_quantized(bench, tmp_path, tmp_path)
     folders = {"calibrated": tmp_path, "emitted": tmp_path}
+    emit_quantized(bench, tmp_path, folders)
     check_parity(bench, tmp_path, folders, target, OrtRuntime(), 64, lambda done, total: None)
     parity = json.loads((tmp_path / "parity.json").read_text())
     assert parity["max_lsb"] == 0 and parity["tapped_as_shipped"]
