@@ -11,8 +11,10 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -21,10 +23,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
+from benchmarks.random_inception import random_inception
 from benchmarks.results_file import write_result
+from edgegan.evaluation.folders import folder_pictures
 from edgegan.metrics.density_coverage import density_coverage
-from edgegan.metrics.fid import frechet_distance
+from edgegan.metrics.extractor import collect_features
+from edgegan.metrics.features import find_feature_network
+from edgegan.metrics.fid import frechet_distance, frechet_feature_distance
 from edgegan.metrics.inception_score import inception_score, softmax
 from edgegan.metrics.kid import kernel_distance
 from edgegan.metrics.lpips import PerceptualDistance
@@ -74,6 +81,35 @@ def frechet(count: int, dimensions: int) -> Comparison:
         lambda: frechet_distance(a, b),
         lambda: calculate_frechet_distance(a.mean, a.covariance, b.mean, b.covariance),
     )  # fmt: skip
+
+
+@contextmanager
+def whole_path(count: int, side: int) -> Iterator[Comparison]:
+    """From two folders of PNG files to the number, through an Inception of random weights."""
+    from pytorch_fid.fid_score import calculate_fid_given_paths
+
+    random = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as name, random_inception(Path(name) / "w.pth"):
+        folders = [Path(name) / str(number) for number in range(2)]
+        for number, folder in enumerate(folders):
+            folder.mkdir()
+            pixels = random.integers(0, 256 - 60 * number, (count, side, side, 3), np.uint8)
+            for index, picture in enumerate(pixels):
+                Image.fromarray(picture).save(folder / f"{index}.png")
+
+        def ours() -> float:
+            network = find_feature_network("inception", Path(name))
+            sides = (
+                collect_features(network, folder_pictures(folder).batches()) for folder in folders
+            )
+            return frechet_feature_distance(*sides)
+
+        yield Comparison(
+            "FID, whole path", f"2 folders of {count} PNG of {side}x{side}", "pytorch-fid", ours,
+            lambda: calculate_fid_given_paths(
+                [str(folder) for folder in folders], 50, torch.device("cpu"), 2048, num_workers=0
+            ),
+        )  # fmt: skip
 
 
 def kernel(count: int, dimensions: int, subsets: int, size: int) -> Comparison:
@@ -269,6 +305,8 @@ def main() -> None:
         made = maker()
         for comparison in made if isinstance(made, list) else [made]:
             rows.append(compare(comparison, given.rounds))
+    with whole_path(max(100 // size, 4), 32) as comparison:
+        rows.insert(0, compare(comparison, 1))
     shape = (10_000 // size, 512 // size)
     command = [sys.executable, "-m", "benchmarks.metrics", "--peak", *map(str, shape)]
     above = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
@@ -276,7 +314,8 @@ def main() -> None:
         "Same features or images on both sides, in turns, medians of "
         f"{given.rounds} rounds, {torch.get_num_threads()} threads. `difference` is the largest relative "
         "one of all values of the row. KID and IS were given to torch-fidelity in float64, PRC in "
-        "float32. `256 x 2048` has covariances without full rank. Precision and recall on "
+        "float32. The whole path ran once, through an Inception of random weights. "
+        "`256 x 2048` has covariances without full rank. Precision and recall on "
         f"{shape[0]} x {shape[0]} x {shape[1]} took {above:.0f} MB above a process that holds the features."
     )
     columns = {

@@ -6,7 +6,6 @@ import pickle
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import pytest
@@ -14,8 +13,8 @@ import torch
 from PIL import Image
 from pytorch_fid import inception as theirs
 from pytorch_fid.fid_score import calculate_fid_given_paths
-from torch import nn
 
+from benchmarks.random_inception import random_inception
 from edgegan.cache import file_digest
 from edgegan.errors import ModelError, UnavailableError
 from edgegan.metrics import inception
@@ -68,23 +67,9 @@ def test_code_in_the_file_is_not_run(
 
 
 @pytest.fixture
-def he_initialized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def he_initialized(tmp_path: Path) -> Iterator[Path]:
     """Weights under which features differ, taken for the right ones here and by pytorch-fid."""
-    torch.manual_seed(0)
-    bare: dict[str, torch.Tensor] = {}
-    with (
-        mock.patch.object(theirs, "load_state_dict_from_url", lambda *a, **k: bare),
-        mock.patch.object(nn.Module, "load_state_dict", lambda *a, **k: None),
-    ):
-        skeleton = theirs.fid_inception_v3()
-    for part in skeleton.modules():
-        if isinstance(part, nn.Conv2d):
-            nn.init.kaiming_normal_(part.weight)
-    path = tmp_path / "w.pth"
-    torch.save(skeleton.state_dict(), path)
-    monkeypatch.setattr(inception, "WEIGHTS", replace(inception.WEIGHTS, sha256=file_digest(path)))
-    monkeypatch.setenv("EDGEGAN_INCEPTION", str(path))
-    with mock.patch.object(theirs, "load_state_dict_from_url", lambda *a, **k: torch.load(path)):
+    with random_inception(tmp_path / "w.pth") as path:
         yield path
 
 
