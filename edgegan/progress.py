@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,7 @@ class Event:
         done, total: samples, while it runs; both 0 at its start.
         seconds: set at its end.
         cached: whether its result was in the cache.
+        losses: what a stage that learns stands at, by name.
     """
 
     stage: str
@@ -22,6 +24,13 @@ class Event:
     total: int = 0
     seconds: float | None = None
     cached: bool = False
+    losses: Mapping[str, float] = field(default_factory=dict)
 
 
 Listener = Callable[[Event], None]
+
+
+class Report(Protocol):
+    """What a stage calls while it runs."""
+
+    def __call__(self, done: int, total: int, losses: Mapping[str, float] = ..., /) -> None: ...

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from edgegan.cache import StageCache, digest, source_digest
 from edgegan.errors import UnavailableError
 from edgegan.latency.environment import package_versions
-from edgegan.progress import Event, Listener
+from edgegan.progress import Event, Listener, Report
 
 COMPUTES = ("torch", "onnx", "onnxruntime", "onnxscript", "onnx-ir", "numpy")
 """Packages whose versions are part of every key."""
+
+_NONE: Mapping[str, float] = {}
 
 
 class StageRunner:
@@ -45,10 +47,14 @@ class StageRunner:
         """Of the stage ``name`` while it runs; see ``StageCache.work_folder``."""
         return self.cache.work_folder(name.partition("@")[0], self.keys[name])
 
-    def progress(self, name: str) -> Callable[[int, int], None]:
-        """What a stage calls with (done, total)."""
+    def progress(self, name: str) -> Report:
+        """What the stage ``name`` calls while it runs."""
         event = self._label(name)
-        return lambda done, total: self.listen(Event(event, done, total))
+
+        def report(done: int, total: int, losses: Mapping[str, float] = _NONE, /) -> None:
+            self.listen(Event(event, done, total, losses=losses))
+
+        return report
 
     def _label(self, name: str) -> str:
         stage, at, core = name.partition("@")

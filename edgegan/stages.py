@@ -30,7 +30,7 @@ from edgegan.emit.export import export_onnx
 from edgegan.emit.rows import rows_as_pixels
 from edgegan.evaluation.engines import Compared, measure_engines
 from edgegan.evaluation.folders import real_pictures
-from edgegan.evaluation.networks import find_network
+from edgegan.evaluation.networks import Network, find_network
 from edgegan.generators.fixed import fix_inputs
 from edgegan.generators.inputs import draw_inputs, draw_other_sizes
 from edgegan.generators.latents import RANGES, Samples
@@ -40,6 +40,7 @@ from edgegan.lowering.capture import capture, check_any_size
 from edgegan.lowering.graph import EXAMPLE_BATCH
 from edgegan.lowering.lower import Lowered, lower
 from edgegan.metrics.feature_cache import array_digest
+from edgegan.progress import Report
 from edgegan.quantization.calibrate import (
     Calibration,
     QuantizationParameters,
@@ -59,11 +60,10 @@ from edgegan.simulation.engine import SimulatedEngine
 from edgegan.simulation.exact import simulate
 from edgegan.simulation.processors import BY_DEFINITION, arithmetic_of
 from edgegan.targets import Target, Variant
+from edgegan.tuning.history import read_history
 from edgegan.tuning.networks import load_discriminator, load_stages
+from edgegan.tuning.sections import TuneSection
 from edgegan.tuning.tune import LOG, Lesson, tune
-
-Report = Callable[[int, int], None]
-"""Called with (done, total)."""
 
 Folders = dict[str, Path]
 """Of the stages that have run, by name."""
@@ -219,6 +219,8 @@ def tune_model(
             labels=tuple(place for place, item in enumerate(inputs) if item.classes is not None),
             stages=lambda: load_stages(section, resolved.features, bench.folder),
             discriminator=lambda: load_discriminator(resolved.discriminator, bench.folder),
+            features=_watching(bench),
+            value_range=resolved.generator.output.value_range,
             work=work,
             report=report,
         )
@@ -226,9 +228,19 @@ def tune_model(
     apply_weights(placed, tuned.weights)
     _save_parameters(tuned.parameters | limit_biases(placed, tuned.parameters), folder / PARAMETERS)
     save_file(tuned.weights, folder / WEIGHTS)
-    log = work / LOG
-    if log.exists():
-        shutil.copy(log, folder / LOG)
+    if (work / LOG).exists():
+        shutil.copy(work / LOG, folder / LOG)
+    history = read_history(work / LOG)
+    _write_json(folder / "tuned.json", {"settings": _settings(section), "history": history})
+
+
+def _watching(bench: Workbench) -> Callable[[], Network] | None:
+    features = bench.resolved.features
+    return None if features is None else lambda: find_network(features, bench.folder)
+
+
+def _settings(section: TuneSection) -> dict[str, Any]:
+    return section.model_dump(mode="json", exclude_none=True)
 
 
 def emit_quantized(bench: Workbench, folder: Path, folders: Folders) -> None:

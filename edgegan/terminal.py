@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -238,7 +238,7 @@ def pipeline_progress(quiet: bool) -> Iterator[Callable[[Event], None]]:
         yield lambda event: None
         return
     if not console.is_terminal:
-        yield lambda event: _plain_event(console, event)
+        yield _plain_events(console)
         return
     with _bars(console) as bars:
         tasks: dict[str, Any] = {}
@@ -251,7 +251,8 @@ def pipeline_progress(quiet: bool) -> Iterator[Callable[[Event], None]]:
                 note = "cached" if event.cached else ""
                 bars.update(task, total=1, completed=1, note=note)
             elif event.total:
-                bars.update(task, total=event.total, completed=event.done)
+                note = _losses(event.losses)
+                bars.update(task, total=event.total, completed=event.done, note=note)
 
         yield show
 
@@ -268,7 +269,7 @@ def training_progress(quiet: bool) -> Iterator[Callable[[Any], None]]:
         def line(progress: Any) -> None:
             if progress.step % 500 == 0 or progress.step == progress.total_steps:
                 console.print(
-                    f"step {progress.step} of {progress.total_steps}: {_losses(progress)}"
+                    f"step {progress.step} of {progress.total_steps}: {_training(progress)}"
                 )
 
         yield line
@@ -278,15 +279,18 @@ def training_progress(quiet: bool) -> Iterator[Callable[[Any], None]]:
 
         def show(progress: Any) -> None:
             bars.update(
-                task, total=progress.total_steps, completed=progress.step, note=_losses(progress)
+                task, total=progress.total_steps, completed=progress.step, note=_training(progress)
             )
 
         yield show
 
 
-def _losses(progress: Any) -> str:
-    parts = [f"{name} {value:.3f}" for name, value in progress.losses.items()]
-    return ", ".join([*parts, f"{progress.images_per_second:.0f} images/s"])
+def _training(progress: Any) -> str:
+    return f"{_losses(progress.losses)}, {progress.images_per_second:.0f} images/s"
+
+
+def _losses(losses: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.3g}" for name, value in losses.items())
 
 
 def print_results(results: dict[str, Any]) -> None:
@@ -294,10 +298,20 @@ def print_results(results: dict[str, Any]) -> None:
     out().print(yaml.safe_dump(results, sort_keys=False), markup=False, end="")
 
 
-def _plain_event(console: Console, event: Event) -> None:
-    if event.seconds is not None:
-        how = "from the cache" if event.cached else f"{event.seconds:.1f} s"
-        console.print(f"{event.stage}: {how}")
+def _plain_events(console: Console) -> Callable[[Event], None]:
+    """A line at the end of each stage, and of one that learns a line each tenth."""
+    shown: dict[str, int] = {}
+
+    def show(event: Event) -> None:
+        if event.seconds is not None:
+            how = "from the cache" if event.cached else f"{event.seconds:.1f} s"
+            console.print(f"{event.stage}: {how}")
+        elif event.losses and 10 * event.done // event.total > shown.get(event.stage, 0):
+            shown[event.stage] = 10 * event.done // event.total
+            text = f"{event.stage} {event.done} of {event.total}: {_losses(event.losses)}"
+            console.print(text, markup=False, soft_wrap=True)
+
+    return show
 
 
 def _bars(console: Console) -> Progress:

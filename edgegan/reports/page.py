@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import yaml
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from edgegan.reports.curves import curve_svg
 from edgegan.reports.gallery import template_environment
 from edgegan.reports.pictures import (
     DIFFERENCE_GAIN,
@@ -18,6 +20,7 @@ from edgegan.reports.pictures import (
     histogram_svg,
     states_svg,
 )
+from edgegan.tuning.history import curves
 
 _SAMPLES = 16
 _SMALL = 64
@@ -84,12 +87,24 @@ def _variants(targets: dict[str, Any]) -> list[dict[str, Any]]:
             "grid": data["grid"],
             "targets": [name],
             "rewrites": data["rewrites"],
+            "tuned": data["tuned"] and _tuned(data["tuned"]),
             "tensors": [t | {"picture": _histogram(t)} for t in diagnosis["tensors"]],
             "weights": [
                 w | {"picture": Markup(states_svg(w["states"]))} for w in diagnosis["weights"]
             ],
         }
     return list(variants.values())
+
+
+def _tuned(tuned: dict[str, Any]) -> dict[str, Any]:
+    """The settings as they stand in a recipe, and a picture of every curve."""
+    samples = {record["samples"] for record in tuned["history"] if "samples" in record}
+    return {
+        "settings": yaml.safe_dump({"tune": tuned["settings"]}, sort_keys=False),
+        "budget": tuned["settings"]["budget"],
+        "samples": max(samples, default=0),
+        "curves": [Markup(curve_svg(*curve)) for curve in curves(tuned["history"]).items()],
+    }
 
 
 def _executions(targets: dict[str, Any]) -> list[dict[str, Any]]:

@@ -16,10 +16,12 @@ from torch import fx
 from torch.func import functional_call
 
 from edgegan.lowering.graph import is_call, is_parameter
+from edgegan.progress import Report
 from edgegan.quantization.placement import WEIGHT_QUANTIZERS, Placed
 from edgegan.training.checkpoint import load_checkpoint, save_checkpoint
 from edgegan.tuning.adaptive_rounding import AdaptiveRounding, annealed_beta
 from edgegan.tuning.blocks import Block, extract, find_blocks
+from edgegan.tuning.history import append
 from edgegan.tuning.sections import ReconstructionSection
 from edgegan.tuning.tunable import Tunable, first_of
 
@@ -27,6 +29,7 @@ _ROUNDING_WEIGHT = 0.01
 """Of the regularizer of adaptive rounding, beside an error that is summed over channels (BRECQ)."""
 
 _BATCH = 32
+_LOGGED = 100
 
 Tensors = dict[str, torch.Tensor]
 
@@ -52,7 +55,8 @@ def reconstruct(
     affine: bool,
     effort: Effort,
     work: Path,
-    report: Callable[[int, int], None],
+    log: Path,
+    report: Report,
 ) -> Tunable:
     """Tune ``placed``, block after block.
 
@@ -63,7 +67,8 @@ def reconstruct(
         inputs: of the images that are learned from.
         affine: see ``Tunable``.
         work: receives a checkpoint.
-        report: called with steps done and all steps.
+        log: receives the mean loss now and then; every block has losses of its own size.
+        report: called with steps done, all steps, and that loss.
     """
     tunable = Tunable(placed, affine)
     original = without_quantizers(tunable.graph)
@@ -78,8 +83,10 @@ def reconstruct(
             given = quantized if effort.section.inputs == "quantized" else exact
             weights = _importance(tunable, blocks, place, given, targets, effort)
 
-            def count(step: int, place: int = place) -> None:
-                report(place * effort.steps + step, len(blocks) * effort.steps)
+            def count(step: int, loss: float, place: int = place) -> None:
+                done = place * effort.steps + step
+                append(log, {"step": done, "block": blocks[place].name, "loss": loss})
+                report(done, len(blocks) * effort.steps, {"loss": loss})
 
             _learn(tunable, block, given, targets, weights, effort, place, count)
             save_checkpoint(work / "blocks.pt", {"done": place + 1, "state": tunable.state_dict()})
@@ -106,7 +113,7 @@ def _learn(
     importance: Tensors,
     effort: Effort,
     place: int,
-    count: Callable[[int], None],
+    count: Callable[[int, float], None],
 ) -> None:
     section = effort.section
     part = extract(tunable.graph, block.inputs, block.outputs)
@@ -125,6 +132,7 @@ def _learn(
     random = torch.Generator().manual_seed(effort.seed * 1_000_003 + place)
     images = len(next(iter(targets.values())))
     read = _read_by(part)
+    often, losses = max(1, min(_LOGGED, effort.steps // 20)), []
     for step in range(effort.steps):
         index = torch.randint(images, (min(section.batch_size, images),), generator=random)
         values = tunable.values() | {name: r.soft() for name, r in roundings.items()}
@@ -145,7 +153,10 @@ def _learn(
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
-        count(step + 1)
+        losses.append(loss.detach())
+        if len(losses) == often or step + 1 == effort.steps:
+            count(step + 1, float(torch.stack(losses).mean()))
+            losses = []
     with torch.no_grad():
         for name, rounding in roundings.items():
             tunable.weights[name].copy_(rounding.hard())

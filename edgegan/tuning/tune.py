@@ -9,12 +9,16 @@ from pathlib import Path
 import torch
 from torch import fx, nn
 
+from edgegan.metrics.extractor import FeatureExtractor
+from edgegan.progress import Report
 from edgegan.quantization.calibrate import Calibration
 from edgegan.quantization.observers import Quantiles
 from edgegan.quantization.placement import Placed
-from edgegan.training.loop import Schedule, train
+from edgegan.training.loop import Progress, Schedule, train
 from edgegan.tuning.distillation import DistillationTask, TeacherImages
+from edgegan.tuning.history import append
 from edgegan.tuning.perceptual import PerceptualLoss, Stages
+from edgegan.tuning.quality_watch import SAMPLES, QualityWatch
 from edgegan.tuning.range_tracking import RangeTracker
 from edgegan.tuning.reconstruct import Effort, reconstruct
 from edgegan.tuning.sections import DistillationSection, TuneSection
@@ -40,8 +44,10 @@ class Lesson:
         labels: which of them are class labels.
         stages: loads the network of the perceptual losses.
         discriminator: loads it.
+        features: loads the network that watches the quality; None where there is none.
+        value_range: of the images.
         work: receives checkpoints and the log; a run that is killed goes on from there.
-        report: called with steps done and all steps.
+        report: called with steps done, all steps, and the losses.
     """
 
     placed: Placed
@@ -55,8 +61,14 @@ class Lesson:
     labels: tuple[int, ...]
     stages: Callable[[], Stages]
     discriminator: Callable[[], nn.Module]
+    features: Callable[[], FeatureExtractor] | None
+    value_range: tuple[float, float]
     work: Path
-    report: Callable[[int, int], None]
+    report: Report
+
+    @property
+    def log(self) -> Path:
+        return self.work / LOG
 
 
 def tune(lesson: Lesson) -> Tuned:
@@ -71,7 +83,7 @@ def tune(lesson: Lesson) -> Tuned:
         inputs = lesson.inputs(part.images, section.seed)
         effort = Effort(part, section.scaled(part.resolved_steps), section.seed)
         return reconstruct(
-            lesson.placed, inputs, lesson.affine, effort, lesson.work, lesson.report
+            lesson.placed, inputs, lesson.affine, effort, lesson.work, lesson.log, lesson.report
         ).tuned()
     assert section.distillation is not None
     return _distill(lesson, section.distillation).tuned()
@@ -93,15 +105,30 @@ def _distill(lesson: Lesson, section: DistillationSection) -> Tunable:
     steps = lesson.section.scaled(section.steps)
     batch = min(section.batch_size, len(examples))
     schedule = Schedule(steps / (len(examples) // batch), batch, lesson.section.seed)
-    train(
-        task,
-        examples,
-        schedule,
-        lesson.work / "checkpoint.pt",
-        lesson.work / LOG,
-        lambda progress: lesson.report(progress.step, progress.total_steps),
-    )
+    watch = _watch(lesson)
+    seen: dict[str, float] = {}
+
+    def report(progress: Progress) -> None:
+        record = watch and watch.at(progress.step, progress.total_steps, tunable)
+        if record:
+            append(lesson.log, record)
+            seen["qfid"] = record["qfid"]
+        lesson.report(progress.step, progress.total_steps, progress.losses | seen)
+
+    checkpoint, often = lesson.work / "checkpoint.pt", max(1, min(50, steps // 20))
+    train(task, examples, schedule, checkpoint, lesson.log, report, often)
     return tunable
+
+
+def _watch(lesson: Lesson) -> QualityWatch | None:
+    if lesson.features is None:
+        return None
+    return QualityWatch(
+        lesson.features(),
+        lesson.inputs(SAMPLES, lesson.section.seed + 1),
+        lambda *inputs: first_of(lesson.teacher(*inputs)),
+        lesson.value_range,
+    )
 
 
 @torch.no_grad()

@@ -36,12 +36,13 @@ def effort(rounding: Rounding, **options: object) -> Effort:
 def run(placed: Placed, work: Path, how: Effort, kill_at: int | None = None) -> Tuned:
     work.mkdir(exist_ok=True)
 
-    def report(done: int, total: int) -> None:
-        if done == kill_at:
+    def report(done: int, total: int, losses: object = None) -> None:
+        if kill_at is not None and done >= kill_at:
             raise KilledError
 
     inputs = (torch.randn(IMAGES, 6, generator=torch.Generator().manual_seed(7)),)
-    return reconstruct(placed, inputs, True, how, work, report).tuned()
+    log = work / "log.jsonl"
+    return reconstruct(placed, inputs, True, how, work, log, report).tuned()
 
 
 def error(placed: Placed, module: torch.nn.Module, tuned: Tuned | None = None) -> float:

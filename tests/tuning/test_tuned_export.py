@@ -1,0 +1,98 @@
+"""Tuning through the command line: its report, an interruption, several processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from edgegan.cache import StageCache
+from edgegan.pipeline import export
+from edgegan.progress import Event
+from edgegan.recipe import load_recipe
+from tests.models import write_own_generator
+
+STEPS = 400
+TUNE = {
+    "budget": 0.5,
+    "distillation": {
+        "images": 64,
+        "batch_size": 8,
+        "steps": 2 * STEPS,
+        "loss": {"pixel": 1.0, "content": 0.0},
+    },
+}
+
+
+def write_recipe(folder: Path, **tune: Any) -> Path:
+    quantization = {"weight_bits": 4}
+    return write_own_generator(folder / "own", quantization=quantization, tune=TUNE | tune)
+
+
+def test_the_report_shows_how_it_learned(tmp_path: Path) -> None:
+    recipe, base = load_recipe(str(write_recipe(tmp_path, budget=0.05)))
+    events: list[Event] = []
+    export(recipe, base, tmp_path / "b", StageCache(tmp_path / "cache"), events.append)
+    report = json.loads((tmp_path / "b" / "report.json").read_text())
+    tuned = report["targets"]["ort-x86"]["tuned"]
+    assert tuned["settings"]["budget"] == 0.05
+    assert tuned["settings"]["distillation"]["steps"] == 2 * STEPS
+    assert [record["step"] for record in tuned["history"]] == list(range(2, 41, 2))
+    assert all(record["pixel"] > 0 for record in tuned["history"])
+    page = (tmp_path / "b" / "report.html").read_text()
+    assert page.count('<svg class="curve"') == 1 and "budget: 0.05" in page
+    shown = [event.losses["pixel"] for event in events if event.losses]
+    assert shown == [record["pixel"] for record in tuned["history"]]
+
+
+def start(command: list[str], cache: Path) -> subprocess.Popen[str]:
+    def heed() -> None:
+        """A runner in the background of a shell ignores SIGINT, and its children with it."""
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    return subprocess.Popen(
+        [sys.executable, "-m", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"EDGEGAN_CACHE": str(cache), "NO_COLOR": "1", "COLUMNS": "80"},
+        preexec_fn=heed,
+    )
+
+
+def weights_of(cache: Path) -> dict[str, np.ndarray[Any, Any]]:
+    (weights,) = cache.glob("stages/tuned/*/weights.safetensors")
+    found: dict[str, np.ndarray[Any, Any]] = load_file(weights)
+    return found
+
+
+@pytest.mark.slow
+def test_an_interrupted_tuning_goes_on_and_ends_the_same(tmp_path: Path) -> None:
+    recipe = str(write_recipe(tmp_path))
+    cut, whole = tmp_path / "cut", tmp_path / "whole"
+    process = start(["edgegan", "export", recipe, "-o", str(tmp_path / "b")], cut)
+    while not list(cut.glob("stages/tuned/*.work/checkpoint.pt")) and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130, err
+    assert "Traceback" not in err and not (tmp_path / "b").exists()
+    assert list(cut.glob("stages/tuned/*.work/checkpoint.pt"))
+    for cache in (cut, whole):
+        command = ["edgegan", "export", recipe, "-o", str(tmp_path / cache.name / "bundle")]
+        process = start(command, cache)
+        _, err = process.communicate()
+        assert process.returncode == 0, err
+        assert f"tuned {STEPS} of {STEPS}: pixel" in err
+        assert not list(cache.glob("stages/tuned/*.work"))
+    resumed, straight = weights_of(cut), weights_of(whole)
+    assert all(np.array_equal(resumed[name], straight[name]) for name in straight)
