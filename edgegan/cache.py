@@ -108,6 +108,10 @@ class StageCache:
         self._evict(result)
         return result, False
 
+    def has(self, name: str, key: Any) -> bool:
+        """Whether ``stage`` would recall its result."""
+        return (self.folder / name / digest(key)).is_dir()
+
     def work_folder(self, name: str, key: Any) -> Path:
         """Where a long stage keeps what it goes on from when it was killed; gone with its end."""
         folder = self._work(name, key)

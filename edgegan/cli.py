@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,9 +37,10 @@ from edgegan.inspection import inspect
 from edgegan.latency.baseline import check_baseline_output, read_baseline
 from edgegan.latency.baseline import save_baseline as write_baseline
 from edgegan.latency.environment import environment
+from edgegan.launch import is_first, launched
 from edgegan.output_file import check_writable, write_whole
 from edgegan.pipeline import export as run_export
-from edgegan.pipeline import plan
+from edgegan.pipeline import help_export, plan
 from edgegan.recipe import load_recipe
 from edgegan.reports.junit import junit_xml
 from edgegan.resources import model_names
@@ -94,9 +96,13 @@ def export(
     """Quantize a generator and write a bundle.
 
     Example: edgegan export fashion-dcgan-w8a8 -o out/fashion-dcgan
+
+    Several processes tune together: torchrun --nproc-per-node 2 -m edgegan export RECIPE -o OUT
     """
     loaded, folder = load_recipe(recipe, tuple(overrides or ()))
     if dry_run:
+        if not is_first():
+            return
         plans = plan(loaded, folder)
         terminal.print_json({"schema": plans[0]["schema"], "targets": plans}) if json else (
             terminal.print_plans(plans)
@@ -105,8 +111,13 @@ def export(
     if output is None:
         raise UsageError("export needs --output FOLDER (or --dry-run).")
     cache = stage_cache()
-    with terminal.pipeline_progress(quiet) as listen:
-        result = run_export(loaded, folder, output, cache, listen, overwrite)
+    together = load_code("edgegan.training.processes").joined() if launched() else nullcontext()
+    with together:
+        if not is_first():
+            help_export(loaded, folder, cache)
+            return
+        with terminal.pipeline_progress(quiet) as listen:
+            result = run_export(loaded, folder, output, cache, listen, overwrite)
     verdict = overall([check.verdict for check in result.checks])
     if json:
         terminal.print_json(result.report | {"bundle": str(result.bundle), "verdict": str(verdict)})
@@ -396,7 +407,8 @@ def main() -> None:
     try:
         app()
     except EdgeganError as error:
-        terminal.err().print(f"error: {error}", markup=False, soft_wrap=True)
+        if is_first():
+            terminal.err().print(f"error: {error}", markup=False, soft_wrap=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(EXIT_FAILURE)

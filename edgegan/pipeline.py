@@ -16,7 +16,7 @@ from edgegan.cache import StageCache
 from edgegan.checks.check import Check
 from edgegan.generators.identity import generator_digest
 from edgegan.progress import Listener
-from edgegan.recipe import Recipe, resolve
+from edgegan.recipe import Recipe, ResolvedRecipe, resolve
 from edgegan.reports.report import collect_checks, make_report
 from edgegan.stage_runner import COMPUTES, load_code
 from edgegan.target_run import TargetRun
@@ -57,19 +57,7 @@ def export(
     check_output(output, overwrite)
     resolved, folder = resolve(recipe, recipe_folder)
     targets = [find_target(name) for name in recipe.targets]
-    wanted = tuple(dict.fromkeys(recipe.variant(target) for target in targets))
-    variants = {
-        variant: VariantRun(
-            resolved,
-            folder,
-            variant,
-            cache,
-            listen,
-            qualifier=variant.grid.name if len(wanted) > 1 else "",
-            first=variant == wanted[0],
-        )
-        for variant in wanted
-    }
+    variants = _variant_runs(recipe, resolved, folder, cache, listen)
     for run in variants.values():
         run.finish()
     results = [
@@ -83,6 +71,35 @@ def export(
     with atomic_folder(output, overwrite) as bundle:
         write_bundle(bundle, folder, results, report)
     return ExportResult(output, report, checks)
+
+
+def help_export(recipe: Recipe, recipe_folder: Path, cache: StageCache) -> None:
+    """Take a further process's share of ``export``: of tuning, and of nothing else.
+
+    Raises:
+        EdgeganError: see ``edgegan.errors``.
+    """
+    resolved, folder = resolve(recipe, recipe_folder)
+    for run in _variant_runs(recipe, resolved, folder, cache, lambda event: None).values():
+        run.help()
+
+
+def _variant_runs(
+    recipe: Recipe, resolved: ResolvedRecipe, folder: Path, cache: StageCache, listen: Listener
+) -> dict[Variant, VariantRun]:
+    wanted = tuple(dict.fromkeys(recipe.variant(find_target(name)) for name in recipe.targets))
+    return {
+        variant: VariantRun(
+            resolved,
+            folder,
+            variant,
+            cache,
+            listen,
+            qualifier=variant.grid.name if len(wanted) > 1 else "",
+            first=variant == wanted[0],
+        )
+        for variant in wanted
+    }
 
 
 def plan(recipe: Recipe, recipe_folder: Path) -> list[dict[str, Any]]:

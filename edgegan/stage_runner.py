@@ -36,16 +36,20 @@ class StageRunner:
 
     def run(self, name: str, key: Any, make: Callable[[Path], None]) -> None:
         """Recall the stage ``name``, or let ``make`` fill an empty folder with its files."""
-        self.keys[name] = digest([name.partition("@")[0], key, package_versions(*COMPUTES)])
+        self.keys[name] = self._key(name, key)
         event = self._label(name)
         self.listen(Event(event))
         start = time.perf_counter()
         self.folders[name], cached = self.cache.stage(name.partition("@")[0], self.keys[name], make)
         self.listen(Event(event, seconds=time.perf_counter() - start, cached=cached))
 
-    def work_folder(self, name: str) -> Path:
+    def is_known(self, name: str, key: Any) -> bool:
+        """Whether ``run`` would recall the stage."""
+        return self.cache.has(name.partition("@")[0], self._key(name, key))
+
+    def work_folder(self, name: str, key: Any) -> Path:
         """Of the stage ``name`` while it runs; see ``StageCache.work_folder``."""
-        return self.cache.work_folder(name.partition("@")[0], self.keys[name])
+        return self.cache.work_folder(name.partition("@")[0], self._key(name, key))
 
     def progress(self, name: str) -> Report:
         """What the stage ``name`` calls while it runs."""
@@ -55,6 +59,10 @@ class StageRunner:
             self.listen(Event(event, done, total, losses=losses))
 
         return report
+
+    @staticmethod
+    def _key(name: str, key: Any) -> str:
+        return digest([name.partition("@")[0], key, package_versions(*COMPUTES)])
 
     def _label(self, name: str) -> str:
         stage, at, core = name.partition("@")

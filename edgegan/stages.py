@@ -60,6 +60,7 @@ from edgegan.simulation.engine import SimulatedEngine
 from edgegan.simulation.exact import simulate
 from edgegan.simulation.processors import BY_DEFINITION, arithmetic_of
 from edgegan.targets import Target, Variant
+from edgegan.training.processes import here
 from edgegan.tuning.history import read_history
 from edgegan.tuning.networks import load_discriminator, load_stages
 from edgegan.tuning.sections import TuneSection
@@ -200,47 +201,61 @@ def calibrate_ranges(bench: Workbench, folder: Path, report: Report) -> None:
 def tune_model(
     bench: Workbench, folder: Path, folders: Folders, work: Path, report: Report
 ) -> None:
-    """``parameters.safetensors`` as tuned, ``weights.safetensors``: what else has changed."""
-    resolved, section = bench.resolved, bench.resolved.recipe.tune
+    """What tuning gives.
+
+    ``parameters.safetensors`` as tuned, ``weights.safetensors``: what else has changed; ``tuned.json``: how
+    it went.
+    """
+    section = bench.resolved.recipe.tune
     assert section is not None
-    ranges = resolved.recipe.calibration
-    placed = bench.quantized(folders)
-    inputs = resolved.generator.free_inputs
-    tuned = tune(
-        Lesson(
-            placed=placed,
-            teacher=bench.lowered.graph,
-            affine=not bench.variant.grid.signed,
-            section=section,
-            calibration=bench.calibration(),
-            quantiles=Quantiles(*ranges.activation_quantiles),
-            momentum=ranges.momentum,
-            inputs=bench.inputs,
-            labels=tuple(place for place, item in enumerate(inputs) if item.classes is not None),
-            stages=lambda: load_stages(section, resolved.features, bench.folder),
-            discriminator=lambda: load_discriminator(resolved.discriminator, bench.folder),
-            features=_watching(bench),
-            value_range=resolved.generator.output.value_range,
-            work=work,
-            report=report,
-        )
-    )
+    lesson = _lesson(bench, section, folders, work, report)
+    tuned = tune(lesson)
+    placed = lesson.placed
     apply_weights(placed, tuned.weights)
     _save_parameters(tuned.parameters | limit_biases(placed, tuned.parameters), folder / PARAMETERS)
     save_file(tuned.weights, folder / WEIGHTS)
-    if (work / LOG).exists():
-        shutil.copy(work / LOG, folder / LOG)
-    history = read_history(work / LOG)
-    _write_json(folder / "tuned.json", {"settings": _settings(section), "history": history})
+    if lesson.log.exists():
+        shutil.copy(lesson.log, folder / LOG)
+    settings = section.model_dump(mode="json", exclude_none=True)
+    history = read_history(lesson.log)
+    _write_json(folder / "tuned.json", {"settings": settings, "history": history})
+
+
+def help_tuning(bench: Workbench, folders: Folders, work: Path) -> None:
+    """Do a further process's share of ``tune_model``."""
+    section = bench.resolved.recipe.tune
+    assert section is not None
+    tune(_lesson(bench, section, folders, work, lambda *_: None))
+
+
+def _lesson(
+    bench: Workbench, section: TuneSection, folders: Folders, work: Path, report: Report
+) -> Lesson:
+    resolved, processes = bench.resolved, here()
+    ranges, inputs = resolved.recipe.calibration, resolved.generator.free_inputs
+    return Lesson(
+        placed=bench.quantized(folders),
+        teacher=bench.lowered.graph,
+        affine=not bench.variant.grid.signed,
+        section=section,
+        calibration=bench.calibration(),
+        quantiles=Quantiles(*ranges.activation_quantiles),
+        momentum=ranges.momentum,
+        inputs=bench.inputs,
+        labels=tuple(place for place, item in enumerate(inputs) if item.classes is not None),
+        stages=lambda: load_stages(section, resolved.features, bench.folder, processes.device),
+        discriminator=lambda: load_discriminator(resolved.discriminator, bench.folder),
+        features=_watching(bench),
+        value_range=resolved.generator.output.value_range,
+        work=work,
+        report=report,
+        processes=processes,
+    )
 
 
 def _watching(bench: Workbench) -> Callable[[], Network] | None:
     features = bench.resolved.features
     return None if features is None else lambda: find_network(features, bench.folder)
-
-
-def _settings(section: TuneSection) -> dict[str, Any]:
-    return section.model_dump(mode="json", exclude_none=True)
 
 
 def emit_quantized(bench: Workbench, folder: Path, folders: Folders) -> None:

@@ -26,6 +26,7 @@ from edgegan.evaluation.folders import real_pictures
 from edgegan.generators.identity import generator_digest, source_files_digest
 from edgegan.generators.inputs import draw_inputs
 from edgegan.latency.environment import environment
+from edgegan.launch import launched
 from edgegan.progress import Listener
 from edgegan.recipe import ResolvedRecipe
 from edgegan.results import VariantResults
@@ -77,30 +78,7 @@ class VariantRun:
     def finish(self) -> VariantResults:
         """Run or recall every stage."""
         recipe, runner, variant = self.resolved.recipe, self.runner, self.variant
-        generator = generator_digest(self.resolved.generator, self.folder)
-        runner.run(
-            "captured",
-            [generator, code("stages.py", "targets.py", "lowering", "emit")],
-            lambda out: self.stages.capture_float(self.bench, out),
-        )
-        runner.run(
-            "lowered",
-            [runner.keys["captured"], variant.lowering.name, variant.lowering.kernel_bits],
-            lambda out: self.stages.lower_float(self.bench, out),
-        )
-        runner.run(
-            "calibrated",
-            [
-                runner.keys["lowered"],
-                variant.grid.name,
-                recipe.quantization.model_dump(mode="json"),
-                recipe.calibration.model_dump(mode="json"),
-                code("quantization", "generators/latents.py", "generators/inputs.py"),
-            ],
-            lambda out: self.stages.calibrate_ranges(
-                self.bench, out, runner.progress("calibrated")
-            ),
-        )
+        self._until_calibrated()
         quantized = "calibrated"
         if recipe.tune is not None:
             self._tune(recipe.tune)
@@ -130,33 +108,81 @@ class VariantRun:
         )
         return self.results()
 
+    def help(self) -> None:
+        """Take a share of the tuning, while the first process does all else."""
+        section = self.resolved.recipe.tune
+        if section is None or section.distillation is None:
+            return  # block reconstruction is the work of one
+        if not self._processes().heard(False):
+            return
+        self._until_calibrated()
+        work = self.runner.work_folder("tuned", self._tuned_key(section))
+        self.stages.help_tuning(self.bench, self.runner.folders, work)
+
+    def _until_calibrated(self) -> None:
+        recipe, runner, variant = self.resolved.recipe, self.runner, self.variant
+        generator = generator_digest(self.resolved.generator, self.folder)
+        runner.run(
+            "captured",
+            [generator, code("stages.py", "targets.py", "lowering", "emit")],
+            lambda out: self.stages.capture_float(self.bench, out),
+        )
+        runner.run(
+            "lowered",
+            [runner.keys["captured"], variant.lowering.name, variant.lowering.kernel_bits],
+            lambda out: self.stages.lower_float(self.bench, out),
+        )
+        runner.run(
+            "calibrated",
+            [
+                runner.keys["lowered"],
+                variant.grid.name,
+                recipe.quantization.model_dump(mode="json"),
+                recipe.calibration.model_dump(mode="json"),
+                code("quantization", "generators/latents.py", "generators/inputs.py"),
+            ],
+            lambda out: self.stages.calibrate_ranges(
+                self.bench, out, runner.progress("calibrated")
+            ),
+        )
+
     def results(self) -> VariantResults:
         return VariantResults(self.resolved, self.variant, self.first, self.runner.folders)
 
     def _tune(self, section: TuneSection) -> None:
-        runner, resolved, training = self.runner, self.resolved, section.distillation
-        networks: list[Any] = []
-        if training is not None and resolved.discriminator is not None:
-            networks.append(file_digest(self.folder / resolved.discriminator.weights))
-        judge = training and (training.loss.perceptual or resolved.features)
-        if judge:
-            networks.append(_features_digest(judge, self.folder))
+        runner, key = self.runner, self._tuned_key(section)
+        if launched() and section.distillation is not None:
+            self._processes().heard(not runner.is_known("tuned", key))
         runner.run(
             "tuned",
-            [
-                runner.keys["calibrated"],
-                section.model_dump(mode="json"),
-                networks,
-                code("tuning", "training", "metrics"),
-            ],
+            key,
             lambda out: self.stages.tune_model(
                 self.bench,
                 out,
                 runner.folders,
-                runner.work_folder("tuned"),
+                runner.work_folder("tuned", key),
                 runner.progress("tuned"),
             ),
         )
+
+    def _tuned_key(self, section: TuneSection) -> Any:
+        resolved, training = self.resolved, section.distillation
+        networks: list[Any] = []
+        if training is not None and resolved.discriminator is not None:
+            networks.append(file_digest(self.folder / resolved.discriminator.weights))
+        if training is not None:
+            judges = (training.loss.perceptual, resolved.features)
+            networks += [None if n is None else _features_digest(n, self.folder) for n in judges]
+        return [
+            self.runner.keys["calibrated"],
+            section.model_dump(mode="json"),
+            networks,
+            code("tuning", "training", "metrics"),
+        ]
+
+    @staticmethod
+    def _processes() -> Any:
+        return load_code("edgegan.training.processes").here()
 
     def _quality(self, engine: Any) -> None:
         resolved, checks = self.resolved, self.resolved.recipe.checks

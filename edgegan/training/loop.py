@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from edgegan.datasets.catalogue import ImageSet
 from edgegan.training.checkpoint import load_checkpoint, save_checkpoint
+from edgegan.training.processes import ALONE, Processes
 
 Batch = tuple[torch.Tensor, ...]
 """Tensors of one length; what they are is between task and examples."""
@@ -108,10 +109,12 @@ def train(
     report: Callable[[Progress], None],
     report_steps: int = 50,
     last_epoch: int | None = None,
+    processes: Processes = ALONE,
 ) -> None:
     """Run ``task`` over ``data`` to the end of ``schedule``, resuming from ``checkpoint`` if it exists.
 
     With ``last_epoch`` it stops after so many epochs; called again without, it continues as if it had not.
+    Of several ``processes`` each takes its share of every batch, and the first writes and reports.
     """
     steps_per_epoch = len(data) // schedule.batch_size
     total = round(schedule.epochs * steps_per_epoch)
@@ -125,13 +128,17 @@ def train(
         torch.set_rng_state(saved["random"])
 
     def save() -> None:
+        if processes.rank:
+            return
         state = {"step": step, "task": task.state(), "random": torch.get_rng_state()}
         save_checkpoint(checkpoint, state)
 
     def autocast() -> torch.autocast:
         # no cache: a step changes the weights that would be cached
         low = schedule.precision == "bfloat16"
-        return torch.autocast("cpu", torch.bfloat16, enabled=low, cache_enabled=False)
+        return torch.autocast(
+            processes.device.type, torch.bfloat16, enabled=low, cache_enabled=False
+        )
 
     losses: dict[str, list[float]] = {}
     counted, since, used = 0, time.perf_counter(), time.process_time()
@@ -141,7 +148,7 @@ def train(
         order = np.random.default_rng([schedule.seed, epoch]).permutation(len(data))
         for k in range(position, min(steps_per_epoch, position + end - step)):
             index = order[k * schedule.batch_size : (k + 1) * schedule.batch_size]
-            batch = data.batch(index)
+            batch = tuple(part.to(processes.device) for part in data.batch(processes.share(index)))
             with autocast():
                 found = task.step(batch, step / total)
             for name, value in found.items():
@@ -150,12 +157,14 @@ def train(
             if counted == report_steps or step == end:
                 rate = counted * schedule.batch_size / (time.perf_counter() - since)
                 means = {name: sum(values) / len(values) for name, values in losses.items()}
-                report(Progress(step, total, epoch, means, rate))
-                record: dict[str, float] = {"step": step, "epoch": epoch}
-                record["images_per_second"] = round(rate, 1)
-                record["processor_seconds"] = round(time.process_time() - used, 2)
-                with log.open("a") as file:
-                    file.write(json.dumps(record | means) + "\n")
+                means = processes.mean_of(means)
+                if processes.rank == 0:
+                    report(Progress(step, total, epoch, means, rate))
+                    record: dict[str, float] = {"step": step, "epoch": epoch}
+                    record["images_per_second"] = round(rate, 1)
+                    record["processor_seconds"] = round(time.process_time() - used, 2)
+                    with log.open("a") as file:
+                        file.write(json.dumps(record | means) + "\n")
                 losses, counted = {}, 0
                 since, used = time.perf_counter(), time.process_time()
             if step % schedule.checkpoint_steps == 0:

@@ -18,6 +18,7 @@ from torch import nn
 
 from edgegan.training.loop import Batch
 from edgegan.training.losses import LOSSES
+from edgegan.training.processes import ALONE, Processes
 from edgegan.tuning.perceptual import PerceptualLoss
 from edgegan.tuning.range_tracking import RangeTracker
 from edgegan.tuning.sections import DistillationSection
@@ -47,6 +48,28 @@ class TeacherImages:
         return *(value[chosen] for value in self.inputs), self.images[chosen]
 
 
+class _Student(nn.Module):
+    """The quantized generator, observing its ranges or not.
+
+    Args:
+        complete: whether each parameter is to have a gradient, be it 0: ranges that are observed have none,
+            nor has the scale of a codebook.
+    """
+
+    def __init__(self, tunable: Tunable, tracker: RangeTracker, complete: bool) -> None:
+        super().__init__()
+        self.complete = complete
+        self.tunable = tunable
+        self.tracker = tracker
+
+    def forward(self, observing: bool, *inputs: torch.Tensor) -> torch.Tensor:
+        image: torch.Tensor = (self.tracker.run if observing else self.tunable)(*inputs)
+        if self.complete:
+            leaves = [leaf for leaf in self.tunable.parameters() if leaf.requires_grad]
+            image = image + 0.0 * torch.stack([leaf.sum() for leaf in leaves]).sum()
+        return image
+
+
 class DistillationTask:
     """One step of the quantized generator, and one of the discriminator where it counts.
 
@@ -57,6 +80,7 @@ class DistillationTask:
         discriminator: images, and the label inputs, to logits ``[N]``; None where it does not count.
         labels: which of the generator's inputs the discriminator is given too.
         tracker: observes the ranges in the first share of the steps.
+        processes: that learn together.
     """
 
     def __init__(
@@ -67,6 +91,7 @@ class DistillationTask:
         discriminator: nn.Module | None,
         labels: tuple[int, ...],
         tracker: RangeTracker,
+        processes: Processes = ALONE,
     ) -> None:
         self.tunable = tunable
         self.section = section
@@ -83,8 +108,12 @@ class DistillationTask:
             betas=_BETAS,
         )
         self.rates = (section.learning_rate, section.quantizer_rate)
+        self.processes = processes
+        self.student = processes.parallel(_Student(tunable, tracker, processes.count > 1))
+        self.judge: nn.Module | None = None
         self.d_optimizer: torch.optim.Adam | None = None
         if discriminator is not None:
+            self.judge = processes.parallel(discriminator)
             self.d_optimizer = torch.optim.Adam(
                 discriminator.parameters(), section.discriminator_rate, _BETAS
             )
@@ -97,17 +126,27 @@ class DistillationTask:
         fall = 0.5 * (1 + math.cos(math.pi * progress))
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * fall
-        fake = self.tracker.run(*inputs) if observing else self.tunable(*inputs)
+        fake: torch.Tensor = self.student(observing, *inputs)
         labels = [inputs[place] for place in self.labels]
         losses = self._discriminate(real, fake.detach(), labels, fall)
         total, terms = self._judge(fake, real, labels)
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
+        self._as_of_whole_batches()
         if not learning:  # Adam passes over what has no gradient
             for leaf in self.optimizer.param_groups[1]["params"]:
                 leaf.grad = None
         self.optimizer.step()
         return losses | terms
+
+    def _as_of_whole_batches(self) -> None:
+        """LSQ's gradients of activation ranges go with 1/√N of the tensor, here a share of the batch's."""
+        if self.processes.count == 1:
+            return
+        for leaves in (self.tunable.log_scales, self.tunable.offsets):
+            for name, leaf in leaves.named():
+                if self.tunable.quantizers[name].kind == "activation" and leaf.grad is not None:
+                    leaf.grad /= math.sqrt(self.processes.count)
 
     def _judge(
         self, fake: torch.Tensor, real: torch.Tensor, labels: list[torch.Tensor]
@@ -128,11 +167,11 @@ class DistillationTask:
     def _discriminate(
         self, real: torch.Tensor, fake: torch.Tensor, labels: list[torch.Tensor], fall: float
     ) -> dict[str, float]:
-        if self.discriminator is None or self.d_optimizer is None:
+        if self.discriminator is None or self.judge is None or self.d_optimizer is None:
             return {}
         self.discriminator.requires_grad_(True)
         self.d_optimizer.param_groups[0]["lr"] = self.section.discriminator_rate * fall
-        logits = (self.discriminator(images, *labels).float() for images in (real, fake))
+        logits = (self.judge(images, *labels).float() for images in (real, fake))
         loss = LOSSES["least-squares"].discriminator(*logits)
         self.d_optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

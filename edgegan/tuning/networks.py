@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from edgegan.card import FeatureSection, NetworkSection
@@ -15,7 +16,10 @@ from edgegan.tuning.sections import TuneSection
 
 
 def load_stages(
-    section: TuneSection, features: str | FeatureSection | None, folder: Path
+    section: TuneSection,
+    features: str | FeatureSection | None,
+    folder: Path,
+    device: torch.device,
 ) -> Stages:
     """The perceptual network's stages: of the one that the recipe names, or of the feature network.
 
@@ -36,6 +40,7 @@ def load_stages(
             f"tune.distillation.loss: {network.name} has no method `stages`, whose activations content "
             "and style compare; name another network as `perceptual`."
         )
+    network.module.to(device)
     return stages
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import torch
 
+from edgegan.training.processes import ALONE, Processes
+
 Stages = Callable[[torch.Tensor], Sequence[torch.Tensor]]
 """Images float32 ``[N, C, H, W]`` to activations ``[N, C', H', W']`` of several stages."""
 
@@ -22,24 +24,25 @@ class PerceptualLoss:
 
     Attributes:
         stages: of the network.
+        processes: that share a batch: what is divided by is of all of it.
     """
 
     stages: Stages
+    processes: Processes = ALONE
 
     def __call__(
         self, images: torch.Tensor, references: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Content and style loss, scalars; gradients go to ``images``."""
-        content, style = torch.zeros(()), torch.zeros(())
+        content = style = images.new_zeros(())
         with torch.no_grad():
             aims = self.stages(references)
         for found, aim in zip(self.stages(images), aims, strict=True):
-            unit = aim.square().mean().clamp_min(1e-12)
+            unit = self.processes.mean(aim.square().mean()).clamp_min(1e-12)
             content = content + (found - aim).square().mean() / unit
             gram = gram_matrix(aim)
-            style = style + (gram_matrix(found) - gram).square().sum((1, 2)).mean() / (
-                gram.square().sum((1, 2)).mean().clamp_min(1e-12)
-            )
+            gram_unit = self.processes.mean(gram.square().sum((1, 2)).mean()).clamp_min(1e-12)
+            style = style + (gram_matrix(found) - gram).square().sum((1, 2)).mean() / gram_unit
         return content, style
 
 

@@ -20,6 +20,7 @@ from edgegan.quantization.calibrate import (
 )
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE
 from edgegan.quantization.observers import MovingAverageQuantileObserver, Quantiles
+from edgegan.training.processes import ALONE, Processes
 from edgegan.tuning.tunable import Tunable, first_of
 
 
@@ -31,13 +32,20 @@ class RangeTracker:
         calibration: the recipe's.
         quantiles: of activations.
         momentum: of their moving average.
+        processes: that share a batch; all of it is observed.
     """
 
     def __init__(
-        self, tunable: Tunable, calibration: Calibration, quantiles: Quantiles, momentum: float
+        self,
+        tunable: Tunable,
+        calibration: Calibration,
+        quantiles: Quantiles,
+        momentum: float,
+        processes: Processes = ALONE,
     ) -> None:
         self.tunable = tunable
         self.calibration = calibration
+        self.processes = processes
         self.observers = {
             name: MovingAverageQuantileObserver(quantiles, momentum)
             for name, quantizer in tunable.quantizers.items()
@@ -50,7 +58,7 @@ class RangeTracker:
         tunable.set_ranges(
             {
                 name: fit_weight(
-                    tunable.value_of(str(quantizer.parameter)).detach().numpy(),
+                    tunable.value_of(str(quantizer.parameter)).detach().cpu().numpy(),
                     quantizer,
                     self.calibration.weight_quantizer,
                     self.calibration.weights,
@@ -67,7 +75,7 @@ class RangeTracker:
     def observe(self, name: str, value: torch.Tensor) -> QuantizationParameters:
         """Take in a batch as one observation; returns the range after it."""
         observer = self.observers[name]
-        observer.observe(value.detach().reshape(1, -1).numpy())
+        observer.observe(self.processes.together(value).float().reshape(1, -1).cpu().numpy())
         return activation_parameters(self.tunable.quantizers[name], observer, self.calibration)
 
     def state(self) -> dict[str, Any]:
@@ -99,6 +107,6 @@ class _Tracking(fx.Interpreter):
         name = n.meta["quantizer"]
         value: torch.Tensor = self.env[n.args[0]]  # type: ignore[index]
         found = self.found[name] = self.tracker.observe(name, value)
-        scale = torch.tensor(float(found.scale))
-        zero_point = torch.tensor(float(found.zero_point))
+        scale = torch.tensor(float(found.scale), device=value.device)
+        zero_point = torch.tensor(float(found.zero_point), device=value.device)
         return FAKE_QUANTIZE(value, scale, zero_point, *n.args[3:])

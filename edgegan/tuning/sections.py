@@ -95,6 +95,8 @@ class DistillationSection(Strict):
         loss: what is minimized.
         real: what the discriminator takes for real: images of the ``teacher``, the float generator.
         discriminator: one's own; by default the zoo model's.
+        precision: of convolutions and matrix products; ``bfloat16`` is faster where a processor has it,
+            and weights, ranges and grids stay float32.
     """
 
     images: Annotated[int, Field(ge=2)] = 10_000
@@ -108,6 +110,7 @@ class DistillationSection(Strict):
     loss: LossSection = LossSection()
     real: Literal["teacher"] = "teacher"
     discriminator: NetworkSection | None = None
+    precision: Literal["float32", "bfloat16"] = "float32"
 
 
 class TuneSection(Strict):

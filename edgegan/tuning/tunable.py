@@ -82,6 +82,15 @@ class Tunable(nn.Module):
         """Whether a range holds nothing negative. It stays so: engines take a ReLU along only then."""
         return float(self.initial[_zero_point(name)]) <= self.quantizers[name].grid.low
 
+    def moved(self, device: torch.device) -> Tunable:
+        """Itself, on ``device``."""
+        self.to(device)
+        for node in self.graph.graph.nodes:
+            if "device" in node.kwargs:
+                node.kwargs = node.kwargs | {"device": device}
+        self.graph.recompile()
+        return self
+
     def values(self) -> dict[str, torch.Tensor]:
         """Every learned parameter of the graph, by name, as it stands."""
         found = dict(self.weights.named())

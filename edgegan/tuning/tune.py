@@ -15,6 +15,7 @@ from edgegan.quantization.calibrate import Calibration
 from edgegan.quantization.observers import Quantiles
 from edgegan.quantization.placement import Placed
 from edgegan.training.loop import Progress, Schedule, train
+from edgegan.training.processes import ALONE, Processes
 from edgegan.tuning.distillation import DistillationTask, TeacherImages
 from edgegan.tuning.history import append
 from edgegan.tuning.perceptual import PerceptualLoss, Stages
@@ -48,6 +49,7 @@ class Lesson:
         value_range: of the images.
         work: receives checkpoints and the log; a run that is killed goes on from there.
         report: called with steps done, all steps, and the losses.
+        processes: that learn together; of their results, those of the first are written.
     """
 
     placed: Placed
@@ -65,6 +67,7 @@ class Lesson:
     value_range: tuple[float, float]
     work: Path
     report: Report
+    processes: Processes = ALONE
 
     @property
     def log(self) -> Path:
@@ -92,32 +95,41 @@ def tune(lesson: Lesson) -> Tuned:
 def _distill(lesson: Lesson, section: DistillationSection) -> Tunable:
     inputs = lesson.inputs(section.images, lesson.section.seed)
     examples = TeacherImages(inputs, _images(lesson.teacher, inputs))
-    tunable = Tunable(lesson.placed, lesson.affine)
+    processes = lesson.processes
+    tunable = Tunable(lesson.placed, lesson.affine).moved(processes.device)
     loss = section.loss
     task = DistillationTask(
         tunable,
         section,
-        PerceptualLoss(lesson.stages()) if loss.content or loss.style else None,
-        lesson.discriminator() if loss.adversarial else None,
+        PerceptualLoss(lesson.stages(), processes) if loss.content or loss.style else None,
+        lesson.discriminator().to(processes.device) if loss.adversarial else None,
         lesson.labels,
-        RangeTracker(tunable, lesson.calibration, lesson.quantiles, lesson.momentum),
+        RangeTracker(tunable, lesson.calibration, lesson.quantiles, lesson.momentum, processes),
+        processes,
     )
     steps = lesson.section.scaled(section.steps)
     batch = min(section.batch_size, len(examples))
-    schedule = Schedule(steps / (len(examples) // batch), batch, lesson.section.seed)
-    watch = _watch(lesson)
+    processes.check_batch(batch)
+    schedule = Schedule(
+        steps / (len(examples) // batch), batch, lesson.section.seed, precision=section.precision
+    )
+    watch = _watch(lesson) if processes.rank == 0 else None
     seen: dict[str, float] = {}
 
+    def images(*inputs: torch.Tensor) -> torch.Tensor:
+        made: torch.Tensor = tunable(*(value.to(processes.device) for value in inputs))
+        return made.cpu()
+
     def report(progress: Progress) -> None:
-        record = watch and watch.at(progress.step, progress.total_steps, tunable)
+        record = watch and watch.at(progress.step, progress.total_steps, images)
         if record:
             append(lesson.log, record)
             seen["qfid"] = record["qfid"]
         lesson.report(progress.step, progress.total_steps, progress.losses | seen)
 
     checkpoint, often = lesson.work / "checkpoint.pt", max(1, min(50, steps // 20))
-    train(task, examples, schedule, checkpoint, lesson.log, report, often)
-    return tunable
+    train(task, examples, schedule, checkpoint, lesson.log, report, often, None, processes)
+    return tunable.moved(torch.device("cpu"))
 
 
 def _watch(lesson: Lesson) -> QualityWatch | None:

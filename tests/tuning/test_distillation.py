@@ -13,6 +13,7 @@ from edgegan.quantization.calibrate import apply_parameters, apply_weights
 from edgegan.quantization.grid import affine_parameters
 from edgegan.quantization.observers import Quantiles
 from edgegan.training.loop import Schedule, train
+from edgegan.training.processes import ALONE, Processes
 from edgegan.tuning.distillation import DistillationTask, TeacherImages
 from edgegan.tuning.perceptual import PerceptualLoss, gram_matrix
 from edgegan.tuning.range_tracking import RangeTracker
@@ -46,7 +47,9 @@ class Judge(nn.Module):
         return logits[:, 0]
 
 
-def make(**options: object) -> tuple[nn.Module, DistillationTask, TeacherImages]:
+def make(
+    processes: Processes = ALONE, **options: object
+) -> tuple[nn.Module, DistillationTask, TeacherImages]:
     module, placed = calibrated()
     section = DistillationSection.model_validate(PIXEL | options)
     tunable = Tunable(placed, True)
@@ -55,10 +58,11 @@ def make(**options: object) -> tuple[nn.Module, DistillationTask, TeacherImages]
     task = DistillationTask(
         tunable,
         section,
-        PerceptualLoss(Judge().requires_grad_(False).stages) if loss.content else None,
+        PerceptualLoss(Judge().requires_grad_(False).stages, processes) if loss.content else None,
         Judge() if loss.adversarial else None,
         (),
-        RangeTracker(tunable, MIN_MAX, Quantiles(0, 1), 0.9),
+        RangeTracker(tunable, MIN_MAX, Quantiles(0, 1), 0.9, processes),
+        processes,
     )
     return module, task, TeacherImages((x,), module(x))
 
@@ -78,6 +82,15 @@ def test_every_method_comes_closer_to_the_float_generator(tmp_path: Path, method
     assert error(module, task.tunable) < 0.8 * before
     moved = [not torch.equal(leaf, ranges[n]) for n, leaf in task.tunable.log_scales.named()]
     assert any(moved) == (method != "fixed")
+
+
+def test_half_precision_learns_too(tmp_path: Path) -> None:
+    module, task, examples = make(observe=0.3)
+    before = error(module, task.tunable)
+    schedule = Schedule(15, 16, precision="bfloat16")
+    train(task, examples, schedule, tmp_path / "c", tmp_path / "l", lambda progress: None)
+    assert error(module, task.tunable) < 0.8 * before
+    assert {leaf.dtype for leaf in task.tunable.parameters()} == {torch.float32}
 
 
 def test_what_was_learned_is_what_the_graph_computes(tmp_path: Path) -> None:

@@ -96,3 +96,23 @@ def test_an_interrupted_tuning_goes_on_and_ends_the_same(tmp_path: Path) -> None
         assert not list(cache.glob("stages/tuned/*.work"))
     resumed, straight = weights_of(cut), weights_of(whole)
     assert all(np.array_equal(resumed[name], straight[name]) for name in straight)
+
+
+@pytest.mark.slow
+def test_processes_of_torchrun_tune_together(tmp_path: Path) -> None:
+    recipe = str(write_recipe(tmp_path, budget=0.05))
+    found = {}
+    for count in (1, 2):
+        cache, bundle = tmp_path / f"cache{count}", tmp_path / f"bundle{count}"
+        launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(count), "-m"]
+        command = ["edgegan", "export", recipe, "-o", str(bundle), "--json"]
+        process = start([*launcher, *command] if count > 1 else command, cache)
+        out, err = process.communicate()
+        assert process.returncode == 0, err
+        assert json.loads(out)["bundle"] == str(bundle)  # one document: one process prints
+        assert err.count("PASS") == 1 and err.count("emitted: ") == 1
+        assert not list(cache.glob("stages/tuned/*.work"))
+        found[count] = weights_of(cache)
+    for name, weight in found[1].items():
+        np.testing.assert_allclose(found[2][name], weight, atol=1e-4)
+    assert any(not np.array_equal(found[2][name], weight) for name, weight in found[1].items())
