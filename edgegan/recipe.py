@@ -83,6 +83,7 @@ class ResolvedRecipe(Strict):
         generator: the generator, from the recipe or its zoo card.
         features: the feature network, or None when images cannot be measured.
         real: folder of real pictures, where there is one.
+        tuning_data: that of ``tune.distillation.data``.
         discriminator: the generator's, where there is one; its weights lie where the generator's do.
     """
 
@@ -91,6 +92,7 @@ class ResolvedRecipe(Strict):
     license: str
     features: str | FeatureSection | None
     real: Path | None = None
+    tuning_data: Path | None = None
     discriminator: NetworkSection | None = None
 
     def as_yaml(self) -> str:
@@ -155,6 +157,9 @@ def _with_paths(resolved: ResolvedRecipe, folder: Path) -> ResolvedRecipe:
     real, features = resolved.recipe.checks.real, resolved.recipe.checks.features
     if real is not None:
         found["real"] = (folder / real).resolve()
+    training = resolved.recipe.tune and resolved.recipe.tune.distillation
+    if training and training.data is not None:
+        found["tuning_data"] = (folder / training.data).resolve()
     if isinstance(features, str) and features.endswith(".onnx"):
         found["features"] = str((folder / features).resolve())
     return resolved.model_copy(update=found)

@@ -21,7 +21,7 @@ import onnx
 import onnx_ir as ir
 import torch
 from safetensors.numpy import load_file, save_file
-from torch import fx
+from torch import fx, nn
 
 from edgegan.bundle import GOLDEN_SEED, save_golden
 from edgegan.cache import StageCache, file_digest
@@ -61,6 +61,7 @@ from edgegan.simulation.exact import simulate
 from edgegan.simulation.processors import BY_DEFINITION, arithmetic_of
 from edgegan.targets import Target, Variant
 from edgegan.training.processes import here
+from edgegan.tuning.examples import RealImages
 from edgegan.tuning.history import read_history
 from edgegan.tuning.networks import load_discriminator, load_stages
 from edgegan.tuning.sections import TuneSection
@@ -244,13 +245,26 @@ def _lesson(
         inputs=bench.inputs,
         labels=tuple(place for place, item in enumerate(inputs) if item.classes is not None),
         stages=lambda: load_stages(section, resolved.features, bench.folder, processes.device),
-        discriminator=lambda: load_discriminator(resolved.discriminator, bench.folder),
+        discriminator=lambda: _discriminator(bench, section),
+        real=lambda: _real_images(bench, section),
         features=_watching(bench),
         value_range=resolved.generator.output.value_range,
         work=work,
         report=report,
         processes=processes,
     )
+
+
+def _discriminator(bench: Workbench, section: TuneSection) -> nn.Module:
+    assert section.distillation is not None
+    return load_discriminator(bench.resolved.discriminator, bench.folder, section.distillation)
+
+
+def _real_images(bench: Workbench, section: TuneSection) -> RealImages:
+    folder, wanted = bench.resolved.tuning_data, bench.resolved.generator.output.value_range
+    assert section.distillation is not None and folder is not None
+    found = real_pictures(folder, "train", section.distillation.images, section.seed).within(wanted)
+    return RealImages(found.label, found.count, found.take, found.labels)
 
 
 def _watching(bench: Workbench) -> Callable[[], Network] | None:

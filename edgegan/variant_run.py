@@ -173,6 +173,9 @@ class VariantRun:
         if training is not None:
             judges = (training.loss.perceptual, resolved.features)
             networks += [None if n is None else _features_digest(n, self.folder) for n in judges]
+            if resolved.tuning_data is not None:
+                data = real_pictures(resolved.tuning_data, "train", training.images, section.seed)
+                networks.append(data.key)
         return [
             self.runner.keys["calibrated"],
             section.model_dump(mode="json"),

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any
 
-from benchmarks.literature import quantized_discriminator
 from benchmarks.literature.measure import Bench, Measured, usable
 from benchmarks.literature.options import Options, parsed
 from benchmarks.literature.published import QGAN_MULTI_PRECISION
@@ -52,7 +51,7 @@ class Tables:
                 labels | {"fine_tuned": False, "budget": 1.0, **self._run(seed)},
                 self._maker(model, CALIBRATED, seed, settings, None),
             )
-            judge = {_JUDGE: quantized_discriminator.section(model, method, bits)}
+            judge = {_JUDGE: {"quantizer": method, "bits": bits}}
             yield Cell(
                 labels | {"fine_tuned": True, "budget": asked.budget, **self._run(seed)},
                 self._maker(model, TRAINED, seed, settings | judge, asked.budget),
@@ -68,7 +67,7 @@ class Tables:
         ):
             settings = _weights(CASE, bits) if "G" in which else _weights("quantile", 8)
             if "D" in which:
-                settings |= {_JUDGE: quantized_discriminator.section(model, CASE, bits)}
+                settings |= {_JUDGE: {"quantizer": CASE, "bits": bits}}
             labels = {"model": model, "quantized": which, "method": CASE, "bits": bits}
             yield Cell(
                 labels | {"budget": asked.budget, **self._run(seed)},
@@ -81,7 +80,7 @@ class Tables:
         own = [model for model in models if model in QGAN_MULTI_PRECISION]
         for seed, model in product(asked.seeds, own):
             d_bits, g_bits, *_ = QGAN_MULTI_PRECISION[model]
-            judge = {_JUDGE: quantized_discriminator.section(model, "em", d_bits)}
+            judge = {_JUDGE: {"quantizer": "em", "bits": d_bits}}
             labels = {"model": model, "d_bits": d_bits, "g_bits": g_bits}
             yield Cell(
                 labels | {"budget": asked.budget, **self._run(seed)},
@@ -97,7 +96,7 @@ class Tables:
         return lambda: _row(self.bench.of(model, recipe, seed, settings, budget))
 
 
-_JUDGE = "tune.distillation.discriminator"
+_JUDGE = "tune.distillation.discriminator_weights"
 
 
 def _weights(method: str, bits: int) -> dict[str, Any]:

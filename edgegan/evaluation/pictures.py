@@ -68,6 +68,18 @@ class Pictures:
 
         return replace(self, take=take)
 
+    def within(self, value_range: tuple[float, float]) -> Pictures:
+        """The same in another range of values."""
+        if self.value_range == value_range:
+            return self
+        (low, high), (first, last) = self.value_range, value_range
+        scale = (last - first) / (high - low)
+
+        def take(indices: NDArray[np.int64]) -> Images:
+            return ((self.take(indices) - low) * scale + first).astype(np.float32)
+
+        return replace(self, take=take, key=[self.key, list(value_range)], value_range=value_range)
+
 
 def fitted(pictures: Pictures, description: FeatureDescription) -> tuple[Pictures, str]:
     """The pictures in a feature network's value range, gray ones in its three channels.
@@ -75,19 +87,11 @@ def fitted(pictures: Pictures, description: FeatureDescription) -> tuple[Picture
     Returns:
         The pictures, and what was done to their channels, for people; empty for nothing.
     """
-    gray = description.channels == 3 and pictures.take(np.arange(1)).shape[1] == 1
-    same = pictures.value_range == description.value_range
-    if same and not gray:
-        return pictures, ""
-    (low, high), (first, last) = pictures.value_range, description.value_range
-    scale = (last - first) / (high - low)
+    scaled = pictures.within(description.value_range)
+    if description.channels != 3 or pictures.take(np.arange(1)).shape[1] != 1:
+        return scaled, ""
 
     def take(indices: NDArray[np.int64]) -> Images:
-        images = pictures.take(indices)
-        if not same:
-            images = ((images - low) * scale + first).astype(np.float32)
-        return np.repeat(images, 3, axis=1) if gray else images
+        return np.repeat(scaled.take(indices), 3, axis=1)
 
-    key = [pictures.key, list(description.value_range), gray]
-    changed = replace(pictures, take=take, key=key, value_range=description.value_range)
-    return changed, "gray repeated in three channels" if gray else ""
+    return replace(scaled, take=take, key=[scaled.key, "gray"]), "gray repeated in three channels"

@@ -8,12 +8,9 @@ or are learned (LSQ-QAT), or first the one and then the other.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from edgegan.training.loop import Batch
@@ -25,27 +22,6 @@ from edgegan.tuning.sections import DistillationSection
 from edgegan.tuning.tunable import Tunable
 
 _BETAS = (0.5, 0.999)
-
-
-@dataclass(frozen=True)
-class TeacherImages:
-    """Examples: the generator's inputs, and the float generator's images of them.
-
-    Attributes:
-        inputs: each ``[N, ...]``.
-        images: float32 ``[N, C, H, W]``.
-    """
-
-    inputs: tuple[torch.Tensor, ...]
-    images: torch.Tensor
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def batch(self, index: NDArray[np.int64]) -> Batch:
-        """Inputs and, last, images."""
-        chosen = torch.from_numpy(index)
-        return *(value[chosen] for value in self.inputs), self.images[chosen]
 
 
 class _Student(nn.Module):
@@ -119,8 +95,9 @@ class DistillationTask:
             )
 
     def step(self, batch: Batch, progress: float) -> dict[str, float]:
-        """See ``loop.Task``; of ``TeacherImages``. Rates fall to zero along a cosine."""
-        *inputs, real = batch
+        """See ``loop.Task``; of ``Examples``. Rates fall to zero along a cosine."""
+        count = len(batch) - 2 - len(self.labels)
+        inputs, (image, real, *real_labels) = batch[:count], batch[count:]
         observing = progress < self.section.observe
         learning = self.section.learn_ranges and not observing
         fall = 0.5 * (1 + math.cos(math.pi * progress))
@@ -128,8 +105,8 @@ class DistillationTask:
             group["lr"] = rate * fall
         fake: torch.Tensor = self.student(observing, *inputs)
         labels = [inputs[place] for place in self.labels]
-        losses = self._discriminate(real, fake.detach(), labels, fall)
-        total, terms = self._judge(fake, real, labels)
+        losses = self._discriminate((real, *real_labels), (fake.detach(), *labels), fall)
+        total, terms = self._judge(fake, image, labels)
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         self._as_of_whole_batches()
@@ -149,7 +126,7 @@ class DistillationTask:
                     leaf.grad /= math.sqrt(self.processes.count)
 
     def _judge(
-        self, fake: torch.Tensor, real: torch.Tensor, labels: list[torch.Tensor]
+        self, fake: torch.Tensor, image: torch.Tensor, labels: list[torch.Tensor]
     ) -> tuple[torch.Tensor, dict[str, float]]:
         loss, terms = self.section.loss, {}
         if self.discriminator is not None:
@@ -157,21 +134,21 @@ class DistillationTask:
             logits = self.discriminator(fake, *labels).float()
             terms["adversarial"] = loss.adversarial * LOSSES["least-squares"].generator(logits)
         if self.perceptual is not None:
-            content, style = self.perceptual(fake, real)
+            content, style = self.perceptual(fake, image)
             terms |= {"content": loss.content * content, "style": loss.style * style}
         if loss.pixel:
-            terms["pixel"] = loss.pixel * (fake - real).square().mean()
+            terms["pixel"] = loss.pixel * (fake - image).square().mean()
         total = torch.stack(list(terms.values())).sum()
         return total, {name: float(term.detach()) for name, term in terms.items()}
 
     def _discriminate(
-        self, real: torch.Tensor, fake: torch.Tensor, labels: list[torch.Tensor], fall: float
+        self, real: tuple[torch.Tensor, ...], fake: tuple[torch.Tensor, ...], fall: float
     ) -> dict[str, float]:
         if self.discriminator is None or self.judge is None or self.d_optimizer is None:
             return {}
         self.discriminator.requires_grad_(True)
         self.d_optimizer.param_groups[0]["lr"] = self.section.discriminator_rate * fall
-        logits = (self.judge(images, *labels).float() for images in (real, fake))
+        logits = (self.judge(*inputs).float() for inputs in (real, fake))
         loss = LOSSES["least-squares"].discriminator(*logits)
         self.d_optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -12,7 +12,8 @@ from edgegan.errors import RecipeError
 from edgegan.generators.load import load_module
 from edgegan.metrics.features import find_feature_network
 from edgegan.tuning.perceptual import Stages
-from edgegan.tuning.sections import TuneSection
+from edgegan.tuning.quantized_discriminator import QuantizedDiscriminator
+from edgegan.tuning.sections import DistillationSection, TuneSection
 
 
 def load_stages(
@@ -44,17 +45,22 @@ def load_stages(
     return stages
 
 
-def load_discriminator(section: NetworkSection | None, folder: Path) -> nn.Module:
-    """In training mode.
+def load_discriminator(
+    network: NetworkSection | None, folder: Path, section: DistillationSection
+) -> nn.Module:
+    """In training mode, its weights quantized where ``section`` says so.
 
     Raises:
         RecipeError: if the generator has none.
     """
-    if section is None:
+    if network is None:
         raise RecipeError(
             "tune.distillation.loss.adversarial: the generator has no discriminator; give one as "
             "`tune.distillation.discriminator`, or set the weight to 0."
         )
-    weights = folder / section.weights
-    module = load_module(section.source, section.arguments, weights, folder)
+    weights = folder / network.weights
+    module = load_module(network.source, network.arguments, weights, folder)
+    asked = section.discriminator_weights
+    if asked is not None:
+        module = QuantizedDiscriminator(module, asked.quantizer, asked.bits)
     return module.train().requires_grad_(True)

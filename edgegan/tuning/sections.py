@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from edgegan.card import NetworkSection
+from edgegan.quantization.weight_quantizers.names import FEWEST_BITS
 from edgegan.schema import Strict
 
 Count = Annotated[int, Field(ge=1)]
@@ -79,6 +80,26 @@ class LossSection(Strict):
         return self
 
 
+class DiscriminatorWeightsSection(Strict):
+    """Quantization of the discriminator's weights while it judges (Wang et al. 2019), per tensor.
+
+    Attributes:
+        quantizer: how levels are found.
+        bits: of a weight.
+    """
+
+    quantizer: Literal["min-max", "log", "tanh", "em"] = "em"
+    bits: Annotated[int, Field(ge=1, le=8)]
+
+    @model_validator(mode="after")
+    def _enough(self) -> DiscriminatorWeightsSection:
+        if self.bits < FEWEST_BITS[self.quantizer][0]:
+            raise ValueError(
+                f"{self.quantizer} takes {FEWEST_BITS[self.quantizer][0]} bits at least"
+            )
+        return self
+
+
 class DistillationSection(Strict):
     """Quantization-aware training against the float generator on stored latents.
 
@@ -93,8 +114,11 @@ class DistillationSection(Strict):
         quantizer_rate: of scales and zero points, relative to their size.
         discriminator_rate: of the discriminator.
         loss: what is minimized.
-        real: what the discriminator takes for real: images of the ``teacher``, the float generator.
+        real: what the discriminator takes for real: images of the ``teacher``, the float generator, or
+            of ``data``.
+        data: folder of real pictures or of a data set's files.
         discriminator: one's own; by default the zoo model's.
+        discriminator_weights: quantizes them.
         precision: of convolutions and matrix products; ``bfloat16`` is faster where a processor has it,
             and weights, ranges and grids stay float32.
     """
@@ -108,9 +132,20 @@ class DistillationSection(Strict):
     quantizer_rate: Positive = 1e-3
     discriminator_rate: Positive = 1e-4
     loss: LossSection = LossSection()
-    real: Literal["teacher"] = "teacher"
+    real: Literal["teacher", "data"] = "teacher"
+    data: str | None = None
     discriminator: NetworkSection | None = None
+    discriminator_weights: DiscriminatorWeightsSection | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
+
+    @model_validator(mode="after")
+    def _judged(self) -> DistillationSection:
+        if (self.real == "data") != (self.data is not None):
+            raise ValueError("`real: data` and `data: FOLDER` go together")
+        asked = self.data or self.discriminator or self.discriminator_weights
+        if asked and not self.loss.adversarial:
+            raise ValueError("a discriminator counts only with `loss.adversarial` above 0")
+        return self
 
 
 class TuneSection(Strict):

@@ -16,7 +16,8 @@ from edgegan.quantization.observers import Quantiles
 from edgegan.quantization.placement import Placed
 from edgegan.training.loop import Progress, Schedule, train
 from edgegan.training.processes import ALONE, Processes
-from edgegan.tuning.distillation import DistillationTask, TeacherImages
+from edgegan.tuning.distillation import DistillationTask
+from edgegan.tuning.examples import Examples, RealImages
 from edgegan.tuning.history import append
 from edgegan.tuning.perceptual import PerceptualLoss, Stages
 from edgegan.tuning.quality_watch import SAMPLES, QualityWatch
@@ -45,6 +46,7 @@ class Lesson:
         labels: which of them are class labels.
         stages: loads the network of the perceptual losses.
         discriminator: loads it.
+        real: loads the images that the recipe names for it.
         features: loads the network that watches the quality; None where there is none.
         value_range: of the images.
         work: receives checkpoints and the log; a run that is killed goes on from there.
@@ -63,6 +65,7 @@ class Lesson:
     labels: tuple[int, ...]
     stages: Callable[[], Stages]
     discriminator: Callable[[], nn.Module]
+    real: Callable[[], RealImages]
     features: Callable[[], FeatureExtractor] | None
     value_range: tuple[float, float]
     work: Path
@@ -94,7 +97,8 @@ def tune(lesson: Lesson) -> Tuned:
 
 def _distill(lesson: Lesson, section: DistillationSection) -> Tunable:
     inputs = lesson.inputs(section.images, lesson.section.seed)
-    examples = TeacherImages(inputs, _images(lesson.teacher, inputs))
+    real = lesson.real() if section.real == "data" else None
+    examples = Examples(inputs, _images(lesson.teacher, inputs), lesson.labels, real)
     processes = lesson.processes
     tunable = Tunable(lesson.placed, lesson.affine).moved(processes.device)
     loss = section.loss

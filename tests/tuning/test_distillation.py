@@ -14,7 +14,8 @@ from edgegan.quantization.grid import affine_parameters
 from edgegan.quantization.observers import Quantiles
 from edgegan.training.loop import Schedule, train
 from edgegan.training.processes import ALONE, Processes
-from edgegan.tuning.distillation import DistillationTask, TeacherImages
+from edgegan.tuning.distillation import DistillationTask
+from edgegan.tuning.examples import Examples
 from edgegan.tuning.perceptual import PerceptualLoss, gram_matrix
 from edgegan.tuning.range_tracking import RangeTracker
 from edgegan.tuning.sections import DistillationSection
@@ -49,7 +50,7 @@ class Judge(nn.Module):
 
 def make(
     processes: Processes = ALONE, **options: object
-) -> tuple[nn.Module, DistillationTask, TeacherImages]:
+) -> tuple[nn.Module, DistillationTask, Examples]:
     module, placed = calibrated()
     section = DistillationSection.model_validate(PIXEL | options)
     tunable = Tunable(placed, True)
@@ -64,7 +65,7 @@ def make(
         RangeTracker(tunable, MIN_MAX, Quantiles(0, 1), 0.9, processes),
         processes,
     )
-    return module, task, TeacherImages((x,), module(x))
+    return module, task, Examples((x,), module(x))
 
 
 def error(module: nn.Module, tunable: Tunable) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,12 +14,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from edgegan.cache import StageCache
 from edgegan.pipeline import export
 from edgegan.progress import Event
 from edgegan.recipe import load_recipe
+from tests.evaluation.made import save_pictures
 from tests.models import write_own_generator
 
 STEPS = 400
@@ -31,6 +33,19 @@ TUNE = {
         "loss": {"pixel": 1.0, "content": 0.0},
     },
 }
+
+
+JUDGE = """
+from torch import nn
+
+
+class Judge(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Linear(64, 1))
+
+    def forward(self, images):
+        return super().forward(images.flatten(1))[:, 0]
+"""
 
 
 def write_recipe(folder: Path, **tune: Any) -> Path:
@@ -52,6 +67,42 @@ def test_the_report_shows_how_it_learned(tmp_path: Path) -> None:
     assert page.count('<svg class="curve"') == 1 and "budget: 0.05" in page
     shown = [event.losses["pixel"] for event in events if event.losses]
     assert shown == [record["pixel"] for record in tuned["history"]]
+
+
+def test_a_quantized_discriminator_judges_by_real_pictures(tmp_path: Path) -> None:
+    """Of one's own, from a folder of pictures; other pictures, another result."""
+    loss = {"adversarial": 1.0, "content": 0.0}
+    training = TUNE["distillation"] | {  # type: ignore[operator]
+        "steps": 20,
+        "loss": loss,
+        "real": "data",
+        "data": "pictures",
+        "discriminator": {"source": "judge:Judge", "weights": "judge.safetensors"},
+        "discriminator_weights": {"quantizer": "em", "bits": 2},
+    }
+    path = write_recipe(tmp_path, budget=1.0, distillation=training)
+    (path.parent / "judge.py").write_text(JUDGE)
+    save_file(
+        {
+            "0.weight": np.random.default_rng(0).normal(0, 0.1, (1, 64)).astype(np.float32),
+            "0.bias": np.zeros(1, np.float32),
+        },
+        path.parent / "judge.safetensors",
+    )
+    recipe, base = load_recipe(str(path))
+    found = []
+    for seed in range(2):
+        images = np.random.default_rng(seed).uniform(-1, 1, (9, 1, 8, 8)).astype(np.float32)
+        shutil.rmtree(path.parent / "pictures", ignore_errors=True)
+        save_pictures(path.parent / "pictures", images)
+        cache = tmp_path / "cache"
+        export(recipe, base, tmp_path / f"b{seed}", StageCache(cache), lambda event: None)
+        report = json.loads((tmp_path / f"b{seed}" / "report.json").read_text())
+        (target,) = report["targets"].values()
+        assert {"adversarial", "discriminator"} <= set(target["tuned"]["history"][-1])
+        found.append(target["tuned"]["history"][-1]["discriminator"])
+    assert found[0] != found[1]
+    assert len(list((tmp_path / "cache" / "tuned").iterdir())) == 2
 
 
 def start(command: list[str], cache: Path) -> subprocess.Popen[str]:

@@ -39,10 +39,10 @@ def test_table_2_before_and_after_fine_tuning(tmp_path: Path) -> None:
         if recipe.tune is None:
             continue
         assert recipe.tune.distillation is not None
-        judge = recipe.tune.distillation.discriminator
+        judge = recipe.tune.distillation.discriminator_weights
         assert judge is not None
-        assert judge.arguments["quantizer"] == recipe.quantization.weight_quantizer
-        assert judge.arguments["bits"] == recipe.quantization.weight_bits
+        assert judge.quantizer == recipe.quantization.weight_quantizer
+        assert judge.bits == recipe.quantization.weight_bits
 
 
 def test_the_papers_numbers_and_its_states_stand_beside_ours(tmp_path: Path) -> None:
@@ -67,8 +67,8 @@ def test_figure_2_quantizes_one_or_both(tmp_path: Path) -> None:
     for recipe in export.recipes:
         assert recipe.tune is not None
         assert recipe.tune.distillation is not None
-        judge, section = recipe.tune.distillation.discriminator, recipe.quantization
-        bits = judge and judge.arguments["bits"]
+        judge, section = recipe.tune.distillation.discriminator_weights, recipe.quantization
+        bits = judge and judge.bits
         found.append((bits, section.weight_quantizer, section.weight_bits))
     assert found == [(3, "quantile", 8), (3, "log", 3), (None, "log", 3)]
     assert (tmp_path / "out" / "qgan-figure2.svg").read_text().count("<polyline") == 6

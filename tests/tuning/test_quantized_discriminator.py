@@ -4,21 +4,15 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks.literature.quantized_discriminator import QuantizedDiscriminator, build, section
-from edgegan.card import NetworkSection, card_folder
+from edgegan.card import card_folder, load_card
 from edgegan.tuning.networks import load_discriminator
+from edgegan.tuning.quantized_discriminator import QuantizedDiscriminator
+from edgegan.tuning.sections import DistillationSection
 
 
 def _inner() -> nn.Module:
     torch.manual_seed(0)
     return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(16, 1))
-
-
-def _filled(quantizer: str, bits: int) -> tuple[QuantizedDiscriminator, nn.Module]:
-    float_one = _inner()
-    found = QuantizedDiscriminator(_inner(), quantizer, bits)
-    found.load_state_dict(float_one.state_dict())
-    return found, float_one
 
 
 def test_weights_of_two_values_stay_what_they_are_at_one_bit() -> None:
@@ -27,18 +21,16 @@ def test_weights_of_two_values_stay_what_they_are_at_one_bit() -> None:
         for value in float_one.parameters():
             if value.ndim > 1:
                 value.copy_(torch.where(value > 0, 0.5, -0.25))
-    found = QuantizedDiscriminator(_inner(), "em", 1)
-    found.load_state_dict(float_one.state_dict())
     pictures = torch.randn(3, 1, 4, 4)
+    expected = float_one.eval()(pictures)
     # levels are int8 multiples of a scale: within half a step of 0.5 / 127 for each of 16 and 9 products
-    torch.testing.assert_close(
-        found.eval()(pictures), float_one.eval()(pictures), atol=0.05, rtol=0
-    )
+    found = QuantizedDiscriminator(float_one, "em", 1).eval()(pictures)
+    torch.testing.assert_close(found, expected, atol=0.05, rtol=0)
 
 
 @pytest.mark.parametrize("bits", [1, 2, 3])
 def test_a_weight_has_as_many_values_as_states(bits: int) -> None:
-    found, _ = _filled("min-max", bits)
+    found = QuantizedDiscriminator(_inner(), "min-max", bits)
     seen: list[torch.Tensor] = []
     layer = found.inner.get_submodule("0")
     layer.register_forward_pre_hook(lambda module, inputs: seen.append(module.weight.detach()))
@@ -48,40 +40,37 @@ def test_a_weight_has_as_many_values_as_states(bits: int) -> None:
 
 
 def test_gradients_pass_straight_through() -> None:
-    found = QuantizedDiscriminator(nn.Linear(2, 1, bias=False), "em", 1)
-    found.load_state_dict({"weight": torch.tensor([[0.2, 0.9]])})
+    linear = nn.Linear(2, 1, bias=False)
+    linear.load_state_dict({"weight": torch.tensor([[0.2, 0.9]])})
+    found = QuantizedDiscriminator(linear, "em", 1)
     found(torch.tensor([[3.0, 5.0]])).sum().backward()
-    grad = dict(found.named_parameters())["inner.weight"].grad
-    assert grad is not None
-    assert grad.tolist() == [[3.0, 5.0]]
+    assert linear.weight.grad is not None
+    assert linear.weight.grad.tolist() == [[3.0, 5.0]]
 
 
 def test_a_checkpoint_keeps_levels_and_learned_weights() -> None:
-    found, _ = _filled("em", 2)
+    found = QuantizedDiscriminator(_inner(), "em", 2)
     with torch.no_grad():
         for value in found.parameters():
             value += 0.05 * torch.randn_like(value)
-    other = QuantizedDiscriminator(_inner(), "em", 2)
+    other = QuantizedDiscriminator(_inner(), "log", 2)
     other.load_state_dict(found.state_dict())
     pictures = torch.randn(2, 1, 4, 4)
     assert torch.equal(found.eval()(pictures), other.eval()(pictures))
     assert torch.equal(found.get_buffer("levels_0"), other.get_buffer("levels_0"))
 
 
-def test_a_source_is_built_and_normalization_is_left_alone() -> None:
-    arguments = {"channels": [8, 16, 32], "image_channels": 1}
-    found = build("edgegan.generators.dcgan:Discriminator", arguments, "log", 3)
-    known = dict(found.inner.named_parameters())
-    assert found.names
-    assert all(known[name].ndim == 4 for name in found.names)
-
-
-def test_tuning_loads_it_as_a_recipe_names_it() -> None:
-    named = NetworkSection.model_validate(section("fashion-dcgan", "em", 2))
-    found = load_discriminator(named, card_folder("fashion-dcgan"))
+def test_a_recipe_quantizes_the_models_own() -> None:
+    weights = {"quantizer": "em", "bits": 2}
+    section = DistillationSection.model_validate(
+        {"discriminator_weights": weights, "loss": {"adversarial": 1}}
+    )
+    named = load_card("fashion-dcgan").discriminator
+    found = load_discriminator(named, card_folder("fashion-dcgan"), section)
     assert isinstance(found, QuantizedDiscriminator)
     assert found.training
-    loss = found(torch.randn(2, 1, 32, 32)).sum()
-    loss.backward()
+    known = dict(found.inner.named_parameters())
+    assert found.names and all(known[name].ndim == 4 for name in found.names)
+    found(torch.randn(2, 1, 32, 32)).sum().backward()
     assert all(value.grad is not None for value in found.parameters())
     assert all(len(found.get_buffer(f"levels_{i}").unique()) == 4 for i in range(len(found.names)))
