@@ -12,7 +12,7 @@ from edgegan.errors import ModelError
 from edgegan.generators import dcgan, upsample
 from edgegan.lowering.capture import capture
 from edgegan.lowering.hoist_activation import HoistActivation
-from edgegan.lowering.lower import lower, relative_error
+from edgegan.lowering.lower import TOLERANCE, lower, relative_error, rounding_noise
 from edgegan.lowering.merge_movement import MergeMovement
 from edgegan.targets import ORT_LOWERING, TENSORRT_LOWERING, LoweringProfile
 from tests.graphs import Builder
@@ -110,3 +110,40 @@ def test_an_inexact_rewrite_is_caught() -> None:
     next(iter(captured.parameters())).fill_(float("nan"))
     with pytest.raises(ModelError, match="differs from the generator"):
         lower(captured, ORT_LOWERING, example, example)
+
+
+class LargeDifference(nn.Module):
+    """Values near 1,000 of which 1,000 is taken: float32 keeps four digits of the rest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.up = nn.ConvTranspose2d(3, 4, 4, 2, 1)
+        self.norm = nn.BatchNorm2d(4)
+        nn.init.constant_(self.norm.running_mean, -1000.0)  # type: ignore[arg-type]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.norm(self.up(x)) - 1000.0
+
+
+def test_what_float32_cannot_tell_is_no_inexact_rewrite() -> None:
+    captured = capture(LargeDifference(), (torch.randn(2, 3, 4, 4),))
+    probe = (torch.randn(3, 3, 4, 4),)
+    result = lower(captured, ORT_LOWERING, (torch.randn(2, 3, 4, 4),), probe)
+    noise = rounding_noise(captured, probe)
+    assert TOLERANCE < result.relative_error <= 2 * noise < 1e-3
+
+
+def test_weights_move_by_a_unit_in_the_last_place() -> None:
+    class Weighted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(1))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * self.weight
+
+    captured = capture(Weighted(), (torch.ones(2, 1),))
+    assert (
+        rounding_noise(captured, (torch.ones(3, 1),), tries=20) == 2.0**-23
+    )  # above 1; 2^-24 below
