@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,9 @@ from torch import fx
 from edgegan.runtimes.base import Tensors
 from edgegan.simulation.exact import simulate
 from edgegan.simulation.processors import Arithmetic
+
+_HELD = 256 << 20
+"""Bytes of integers, which a simulation keeps, at once."""
 
 
 class SimulatedEngine:
@@ -30,8 +33,19 @@ class SimulatedEngine:
         self._arithmetic = arithmetic
 
     def run(self, inputs: Tensors, outputs: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
-        tensors = tuple(torch.from_numpy(np.asarray(value)) for value in inputs.values())
-        leaves, _ = torch.utils._pytree.tree_flatten(
-            simulate(self._graph, tensors, self._arithmetic).output
-        )
-        return {self._output: leaves[0].numpy()}
+        tensors = [torch.from_numpy(np.asarray(value)) for value in inputs.values()]
+        images, start, portion = [], 0, 1
+        while start < len(tensors[0]):
+            part = tuple(value[start : start + portion] for value in tensors)
+            found = simulate(self._graph, part, self._arithmetic)
+            leaves, _ = torch.utils._pytree.tree_flatten(found.output)
+            images.append(leaves[0].numpy())
+            start += portion
+            portion = _portion(found.integers.values(), len(part[0]))
+        return {self._output: np.concatenate(images)}
+
+
+def _portion(integers: Iterable[torch.Tensor], images: int) -> int:
+    """How many images to simulate at once, from what some have taken."""
+    each = sum(value.nbytes for value in integers) / images
+    return max(1, int(_HELD / max(each, 1)))
