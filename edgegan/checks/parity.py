@@ -26,9 +26,10 @@ from edgegan.checks.tapped_engine import TappedEngine
 from edgegan.quantization.placement import quantized_nodes
 from edgegan.runtimes.base import Runtime, Tensors
 from edgegan.simulation.exact import simulate
+from edgegan.simulation.portions import portion_after
 from edgegan.simulation.processors import ORT_X86, Arithmetic
 
-_BATCH = 32
+_MOST = 32
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,9 @@ def measure_parity(
     islands: frozenset[str] = frozenset()
     end_to_end = 0
     count = len(next(iter(inputs.values())))
-    for start in range(0, count, _BATCH):
-        batch = {name: value[start : start + _BATCH] for name, value in inputs.items()}
+    done, portion = 0, 1
+    while done < count:
+        batch = {name: value[done : done + portion] for name, value in inputs.items()}
         engine = {name: torch.from_numpy(value) for name, value in tapped.read(batch).items()}
         tensors = tuple(torch.from_numpy(v) for v in batch.values())
         regional = simulate(graph, tensors, arithmetic, engine, unrounded)
@@ -103,7 +105,9 @@ def measure_parity(
         for name in worst:
             worst[name] = max(worst[name], _difference(engine, regional.integers, name))
             end_to_end = max(end_to_end, _difference(engine, whole.integers, name))
-        report(min(start + _BATCH, count))
+        images = len(tensors[0])
+        done, portion = done + images, min(portion_after(regional, images), _MOST)
+        report(done)
     inside = tuple(name for name in worst if name in islands)
     return Parity(count, worst, inside, end_to_end, tapped.as_shipped)
 

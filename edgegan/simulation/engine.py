@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,8 @@ from torch import fx
 
 from edgegan.runtimes.base import Tensors
 from edgegan.simulation.exact import simulate
+from edgegan.simulation.portions import portion_after
 from edgegan.simulation.processors import Arithmetic
-
-_HELD = 256 << 20
-"""Bytes of integers, which a simulation keeps, at once."""
 
 
 class SimulatedEngine:
@@ -41,11 +39,5 @@ class SimulatedEngine:
             leaves, _ = torch.utils._pytree.tree_flatten(found.output)
             images.append(leaves[0].numpy())
             start += portion
-            portion = _portion(found.integers.values(), len(part[0]))
+            portion = portion_after(found, len(part[0]))
         return {self._output: np.concatenate(images)}
-
-
-def _portion(integers: Iterable[torch.Tensor], images: int) -> int:
-    """How many images to simulate at once, from what some have taken."""
-    each = sum(value.nbytes for value in integers) / images
-    return max(1, int(_HELD / max(each, 1)))

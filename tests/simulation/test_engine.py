@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from edgegan.simulation import engine
+from edgegan.simulation import engine, portions
 from edgegan.simulation.engine import SimulatedEngine
 from edgegan.simulation.exact import simulate
 from edgegan.simulation.processors import BY_DEFINITION
@@ -28,7 +28,7 @@ def test_portions_give_the_images_of_the_whole_batch(
         sizes.append(len(inputs[0]))
         return simulate(graph, inputs, arithmetic)
 
-    monkeypatch.setattr(engine, "_HELD", held)
+    monkeypatch.setattr(portions, "HELD", held)
     monkeypatch.setattr(engine, "simulate", counted)
     found = SimulatedEngine(graph, "image", BY_DEFINITION).run({"z": latents.numpy()})
     assert np.array_equal(found["image"], whole.output.numpy())
