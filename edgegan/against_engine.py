@@ -68,12 +68,9 @@ def compare_with_simulation(bundle: Bundle, generator: Path | None, samples: int
 
 def _codebooks(bench: Workbench) -> dict[str, QuantizationParameters]:
     """Weights' codebooks, fitted again: a model holds their integers, not the thresholds between them."""
-    recipe = bench.resolved.recipe
-    method, levels = recipe.quantization.weight_quantizer, recipe.calibration.weight_quantiles
+    levels = bench.resolved.recipe.calibration.weight_quantiles
     return {
-        name: fit_weight(
-            parameter_of(bench.placed, quantizer), quantizer, method, Quantiles(*levels)
-        )
+        name: fit_weight(parameter_of(bench.placed, quantizer), quantizer, Quantiles(*levels))
         for name, quantizer in bench.placed.quantizers.items()
         if quantizer.codebook_bits is not None
     }

@@ -91,7 +91,8 @@ class TargetEntry(Strict):
         model: path of the QDQ model in the bundle.
         lowered: path of the rewritten float model that it was made from.
         golden: path of the golden images.
-        weight_bits, weight_width: bits that weights are stored in, and bits that they use.
+        weight_bits: fewest bits that a layer's weights have.
+        weight_width: bits of the widest integers that kernels multiply with.
         int8_mac_share: MACs in int8 as a share of all; None where nothing here could tell.
         devices: what executed it; none where it was only emitted or built.
         unavailable: why nothing could execute it, or empty.

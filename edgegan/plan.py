@@ -14,10 +14,10 @@ from edgegan.lowering.expand_phases import EXPAND_PHASES, stored_weight
 from edgegan.lowering.graph import is_call, is_parameter, path_of, shape_of
 from edgegan.lowering.hoist_activation import SELECTION
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE
-from edgegan.quantization.placement import QUANTIZERS, WEIGHT_QUANTIZERS
+from edgegan.quantization.placement import QUANTIZERS, WEIGHT_QUANTIZERS, Placed
 from edgegan.quantization.placement_rules import ABSORBED, JOINS, LAYERS, is_gate
+from edgegan.quantization.weights import FLOAT
 from edgegan.stages import Workbench
-from edgegan.targets import Variant
 
 aten = torch.ops.aten
 SCHEMA = "edgegan.plan/1"
@@ -53,12 +53,12 @@ def plan(bench: Workbench, target: str) -> dict[str, Any]:
     """Layers, precision, expected float islands and size for a target, as a JSON document."""
     graph = bench.placed.graph
     nodes = [node for node in graph.graph.nodes if is_call(node, *LAYERS)]
-    layers = [_layer(node, bench.variant) for node in nodes]
+    layers = [_layer(node, bench.placed) for node in nodes]
     before = sum(p.numel() for p in bench.captured.parameters()) * 4
     stored = {stored_weight(node.args[1]): layer for node, layer in zip(nodes, layers, strict=True)}
     after = sum(math.ceil(layer.parameters * layer.weight_bits / 8) for layer in stored.values())
     after += sum(
-        p.numel() * _bytes_a_value(name, bench.variant)
+        p.numel() * _bytes_a_value(name, bench.placed)
         for name, p in graph.named_parameters()
         if not _is_quantized_weight(graph, name)
     )
@@ -76,25 +76,29 @@ def plan(bench: Workbench, target: str) -> dict[str, Any]:
     }
 
 
-def _layer(node: fx.Node, variant: Variant) -> PlannedLayer:
+def _layer(node: fx.Node, placed: Placed) -> PlannedLayer:
     weight: Any = stored_weight(node.args[1])  # type: ignore[arg-type]
     quantized = is_call(weight, *WEIGHT_QUANTIZERS)
+    integer = any(quantizer.kind == "activation" for quantizer in placed.quantizers.values())
+    weights = placed.quantizers[weight.meta["quantizer"]].weights if quantized else FLOAT
+    assert weights is not None, "a weight's quantizer"
     return PlannedLayer(
         layer=path_of(node),
         operator="linear" if is_call(node, aten.linear.default) else "convolution",
-        precision="int8" if quantized and variant.grid.activations else "float",
-        weight_bits=variant.stored_bits if quantized else 32,
+        precision="int8" if quantized and integer else "float",
+        weight_bits=weights.stored_bits,
         parameters=math.prod(shape_of(weight)),
         output=shape_of(node)[1:],
     )
 
 
-def _bytes_a_value(parameter: str, variant: Variant) -> int:
+def _bytes_a_value(parameter: str, placed: Placed) -> int:
     """In the file. Codebooks are int8 and beside packed indices alone; thresholds have served."""
-    field = parameter.rpartition(".")[2]
+    owner, _, field = parameter.rpartition(".")
     if not parameter.startswith(f"{QUANTIZERS}.") or field not in ("codebook", "thresholds"):
         return 4
-    return int(field == "codebook" and variant.stored_bits < 8)
+    weights = placed.quantizers[owner.removeprefix(f"{QUANTIZERS}.")].weights
+    return int(field == "codebook" and weights is not None and weights.stored_bits < 8)
 
 
 def _is_quantized_weight(graph: fx.GraphModule, name: str) -> bool:

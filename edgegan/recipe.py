@@ -14,6 +14,7 @@ from edgegan.evaluation.names import (
     ON_PIXELS,
 )
 from edgegan.generators.contract import GeneratorSpec
+from edgegan.quantization.weights import possible_weights
 from edgegan.recipe_sections import (
     CalibrationSection,
     ChecksSection,
@@ -65,14 +66,8 @@ class Recipe(Strict):
         section = self.quantization
         integers = section.activations == "int8"
         static = self.size_multiple is None
-        return variant_of(
-            target,
-            section.weight_bits,
-            section.weight_site,
-            integers,
-            static,
-            section.weight_quantizer,
-        )
+        weights = possible_weights(section.default, section.rules)
+        return variant_of(target, weights, section.weight_site, integers, static)
 
 
 class ResolvedRecipe(Strict):

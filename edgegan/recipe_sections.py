@@ -19,6 +19,7 @@ from edgegan.evaluation.names import (
 )
 from edgegan.generators.contract import GeneratorSpec
 from edgegan.quantization.weight_quantizers.names import WeightQuantizer
+from edgegan.quantization.weights import FLOAT, LayerRule, Weights
 from edgegan.runtimes.trt_options import COMPUTE_CAPABILITIES, BatchProfile
 from edgegan.schema import Strict
 from edgegan.targets import TARGETS
@@ -99,6 +100,28 @@ class CalibrationSection(Strict):
     clip_saturated: bool = True
 
 
+class LayerSection(Strict):
+    """What the layers get that a pattern matches, instead of what the section says for all.
+
+    Attributes:
+        match: shell pattern of layers.
+        weight_bits: 1 to 8, or ``float``: the layer stays float, as those of ``keep_float`` do.
+        weight_quantizer: how levels are found.
+    """
+
+    match: Annotated[str, Field(min_length=1)]
+    weight_bits: Annotated[int, Field(ge=1, le=8)] | Literal["float"] | None = None
+    weight_quantizer: WeightQuantizer | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> LayerSection:
+        if self.weight_bits is None and self.weight_quantizer is None:
+            raise ValueError("give weight_bits, weight_quantizer or both")
+        if self.weight_bits == "float" and self.weight_quantizer is not None:
+            raise ValueError("a float layer has no weight_quantizer; leave it out")
+        return self
+
+
 class QuantizationSection(Strict):
     """Widths and granularity.
 
@@ -111,7 +134,8 @@ class QuantizationSection(Strict):
         per_channel: one weight scale an output channel, else one a layer.
         weight_site: where weights of rewritten layers are quantized: each phase by itself, or (for 4
             bits or fewer) the original kernel, which is the smaller file.
-        keep_float: shell patterns of layers that stay float.
+        layers: of layers by pattern, where they differ; the last one that matches wins.
+        keep_float: shell patterns of layers that stay float, whatever ``layers`` say.
     """
 
     weight_bits: Annotated[int, Field(ge=1, le=8)] = 8
@@ -120,7 +144,24 @@ class QuantizationSection(Strict):
     activations: Literal["int8", "float"] = "int8"
     per_channel: bool = True
     weight_site: Literal["phases", "kernel"] = "phases"
+    layers: tuple[LayerSection, ...] = ()
     keep_float: tuple[str, ...] = ()
+
+    @property
+    def default(self) -> Weights:
+        """Of layers that ``layers`` do not name."""
+        return Weights(self.weight_bits, self.weight_quantizer)
+
+    @property
+    def rules(self) -> tuple[LayerRule, ...]:
+        """``layers``, with what they leave out."""
+        return tuple(LayerRule(layer.match, self._weights(layer)) for layer in self.layers)
+
+    def _weights(self, layer: LayerSection) -> Weights:
+        if layer.weight_bits == "float":
+            return FLOAT
+        bits = self.weight_bits if layer.weight_bits is None else layer.weight_bits
+        return Weights(bits, layer.weight_quantizer or self.weight_quantizer)
 
 
 class EmulationSection(Strict):

@@ -49,8 +49,9 @@ from edgegan.quantization.calibrate import (
     calibrate,
     limit_biases,
 )
+from edgegan.quantization.layers import weights_of_layers
 from edgegan.quantization.observers import Quantiles, observer_of
-from edgegan.quantization.placement import Placed, kept_layers, place
+from edgegan.quantization.placement import Placed, place
 from edgegan.quantization.weight_quantizers.split_outliers import split_outliers
 from edgegan.recipe import ResolvedRecipe
 from edgegan.runtimes.base import Engine, Runtime, first_output
@@ -118,12 +119,11 @@ class Workbench:
         """The lowered graph with quantizers; their parameters are set by ``calibrated``."""
         q = self.resolved.recipe.quantization
         graph, grid = copy.deepcopy(self.lowered.graph), self.variant.grid
+        weights = weights_of_layers(graph, q.default, q.rules, q.keep_float)
         if q.split_outliers:
-            keep = kept_layers(graph, q.keep_float)
-            width = grid.width(q.weight_bits)
-            split_outliers(graph, q.split_outliers, width, q.per_channel, keep)
-        codebook = self.variant.codebook
-        return place(graph, grid, q.weight_bits, q.per_channel, q.keep_float, codebook)
+            widths = {path: grid.width(w.bits) for path, w in weights.items() if w.bits}
+            split_outliers(graph, q.split_outliers, widths, q.per_channel)
+        return place(graph, grid, weights, q.per_channel)
 
     def quantized(self, folders: Folders) -> Placed:
         """The graph as calibrated, or as tuned where the recipe says so."""
@@ -146,7 +146,6 @@ class Workbench:
             input_ranges=tuple(
                 None if i.data else RANGES.get(i.law) for i in self.resolved.generator.free_inputs
             ),
-            weight_quantizer=self.resolved.recipe.quantization.weight_quantizer,
         )
 
     def input_names(self) -> list[str]:

@@ -7,12 +7,13 @@ once.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from edgegan.errors import UsageError
-from edgegan.quantization.weight_quantizers.names import FEWEST_BITS, PACKED_BITS, is_codebook
+from edgegan.quantization.weight_quantizers.names import FEWEST_BITS, PACKED_BITS
+from edgegan.quantization.weights import Weights
 
 WeightSite = Literal["phases", "kernel"]
 Executor = Literal["ort", "openvino"]
@@ -119,27 +120,37 @@ class Variant:
 
     Attributes:
         grid, lowering: see ``Target``.
-        weight_bits: of the recipe: what weights are stored in.
+        weights: of the recipe: all that a layer may have, float aside.
         opset: of the emitted ONNX model.
-        codebook: whether weights are indices into codebooks of integers as wide as the kernels'.
     """
 
     grid: Grid
     lowering: LoweringProfile
-    weight_bits: int
+    weights: tuple[Weights, ...]
     opset: int
-    codebook: bool = False
+
+    @property
+    def weight_bits(self) -> int:
+        """The fewest; 32 where all is float."""
+        return min(self.widths, default=32)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Bits of the weights, ascending."""
+        return tuple(sorted({each.bits for each in self.weights if each.bits is not None}))
 
     @property
     def weight_width(self) -> int:
-        """Bits of the integers that kernels multiply with."""
-        return self.grid.kernel_width if self.codebook else self.grid.width(self.weight_bits)
-
-    @property
-    def stored_bits(self) -> int:
-        """Bits that a weight takes in the file: of the narrowest type that holds it."""
-        widths = (1, 2, 4) if self.codebook else (2, 4)
-        return next((width for width in widths if width >= self.weight_bits), 8)
+        """Bits of the widest integers that kernels multiply with."""
+        grid = self.grid
+        return max(
+            (
+                grid.kernel_width if each.is_codebook else grid.width(each.bits)
+                for each in self.weights
+                if each.bits is not None
+            ),
+            default=0,
+        )
 
 
 _OPSET = 21
@@ -229,16 +240,18 @@ def find_target(name: str) -> Target:
 
 def variant_of(
     target: Target,
-    weight_bits: int,
+    weights: Sequence[Weights],
     site: WeightSite = "phases",
     activations: bool = True,
     static_sizes: bool = True,
-    quantizer: str = "quantile",
 ) -> Variant:
     """The variant that a recipe's quantization asks for on a target.
 
+    Args:
+        weights: all that a layer may have, float aside.
+
     Raises:
-        UsageError: if the target's grid does not have such weights, or the quantizer not so few bits.
+        UsageError: if the target's grid does not have such weights, or a quantizer not so few bits.
     """
     grid, lowering = target.grid, target.lowering
     if not activations:
@@ -248,28 +261,17 @@ def variant_of(
                 "leave the target out, or quantize activations."
             )
         grid = WEIGHTS_ONLY
-    codebook = is_codebook(quantizer)
-    fewest, why = FEWEST_BITS[quantizer]
-    if weight_bits < fewest:
-        raise UsageError(
-            f"quantization.weight_quantizer: {quantizer} needs at least {fewest} bits ({why}); raise "
-            "quantization.weight_bits, or take em."
-        )
-    packs = grid.executor == "ort" or not codebook
-    widths = [bits for bits, _ in grid.weight_widths if packs or bits > PACKED_BITS]
-    if weight_bits not in widths:
-        raise UsageError(
-            f"target {target.name} takes {'codebooks' if codebook else 'weights'} of "
-            f"{' or '.join(map(str, widths))} bits beside {'8-bit' if activations else 'float'} "
-            f"activations, not {weight_bits}; change quantization.weight_bits or leave the target out."
-        )
+    for each in weights:
+        _check_weights(target, grid, each)
+    codebooks = [each.quantizer for each in weights if each.is_codebook]
+    widest = max((each.bits or 0 for each in weights), default=0)
     if site == "kernel":
-        if codebook:
+        if codebooks:
             raise UsageError(
-                f"quantization.weight_site: kernel does not go with the codebooks of {quantizer}: sums of "
-                "its 8-bit integers do not fit int8; use phases."
+                f"quantization.weight_site: kernel does not go with the codebooks of {codebooks[0]}: sums "
+                "of its 8-bit integers do not fit int8; use phases."
             )
-        if weight_bits > 4:
+        if widest > 4:
             raise UsageError(
                 "quantization.weight_site: kernel needs weights of 4 bits or fewer: sums of 8-bit taps do "
                 "not fit int8; use phases."
@@ -280,8 +282,8 @@ def variant_of(
                 "size_multiple."
             )
         grid = replace(grid, name=f"{grid.name}-kernel", weight_site=site)
-        lowering = replace(lowering, name=f"{lowering.name}-kernel", kernel_bits=weight_bits)
-    if codebook and grid.executor == "ort" and static_sizes:
+        lowering = replace(lowering, name=f"{lowering.name}-kernel", kernel_bits=widest)
+    if codebooks and grid.executor == "ort" and static_sizes:
         # Phases of one tap each, padded with zeros: a codebook may have no zero, so the kernel is stored.
         lowering = replace(lowering, name=f"{lowering.name}-codebook", kernel_bits=8)
     if not static_sizes:
@@ -299,5 +301,25 @@ def variant_of(
             static_sizes=False,
             adaptive_norms=False,
         )
-    opset = _OPSET_OF_INT2 if weight_bits == 2 and not codebook else _OPSET
-    return Variant(grid, lowering, weight_bits, opset, codebook)
+    narrow = any(each.bits == 2 and not each.is_codebook for each in weights)
+    return Variant(grid, lowering, tuple(weights), _OPSET_OF_INT2 if narrow else _OPSET)
+
+
+def _check_weights(target: Target, grid: Grid, weights: Weights) -> None:
+    fewest, why = FEWEST_BITS[weights.quantizer]
+    if weights.bits is None:
+        return
+    if weights.bits < fewest:
+        raise UsageError(
+            f"quantization.weight_quantizer: {weights.quantizer} needs at least {fewest} bits ({why}); "
+            "raise quantization.weight_bits, or take em."
+        )
+    packs = grid.executor == "ort" or not weights.is_codebook
+    widths = [bits for bits, _ in grid.weight_widths if packs or bits > PACKED_BITS]
+    if weights.bits not in widths:
+        beside = "8-bit" if grid.activations else "float"
+        raise UsageError(
+            f"target {target.name} takes {'codebooks' if weights.is_codebook else 'weights'} of "
+            f"{' or '.join(map(str, widths))} bits beside {beside} activations, not {weights.bits}; change "
+            "quantization.weight_bits (or quantization.layers) or leave the target out."
+        )

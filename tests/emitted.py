@@ -19,10 +19,11 @@ from edgegan.lowering.capture import capture
 from edgegan.lowering.lower import Lowered, lower
 from edgegan.quantization.calibrate import Calibration, calibrate
 from edgegan.quantization.observers import Quantiles, observer_of
-from edgegan.quantization.placement import Placed, place
+from edgegan.quantization.placement import Placed
 from edgegan.runtimes.base import Runtime
 from edgegan.simulation.processors import ORT_X86, Arithmetic
 from edgegan.targets import AFFINE_U8, ORT_LOWERING, Grid, LoweringProfile
+from tests.placing import place_alike
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def emitted(
     example = (torch.randn(2, *shape),)
     captured = capture(module.eval().requires_grad_(False), example)
     lowered = lower(captured, profile, example, (torch.randn(3, *shape),))
-    placed = place(lowered.graph, grid, 8, True)
+    placed = place_alike(lowered.graph, grid, 8, True)
     settings = Calibration(observer_of("moving-average", Quantiles(0, 1), 0.99), Quantiles(0, 1))
     calibrate(placed, [(torch.randn(16, *shape),)], settings)
     to_emit = rows_as_pixels(placed.graph) if profile.rows_as_pixels else placed.graph

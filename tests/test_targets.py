@@ -9,13 +9,14 @@ import pytest
 
 from edgegan.errors import UsageError
 from edgegan.quantization.grid import IntegerGrid
+from edgegan.quantization.weights import FLOAT, Weights
 from edgegan.recipe import load_recipe
 from edgegan.targets import AFFINE_U8_NARROW, TARGETS, find_target, variant_of, why_inexact
 from tests.models import write_own_generator
 
 
 def test_targets_of_one_grid_and_lowering_share_a_variant() -> None:
-    variants = {name: variant_of(target, 8) for name, target in TARGETS.items()}
+    variants = {name: variant_of(target, [Weights(8)]) for name, target in TARGETS.items()}
     assert variants["ort-x86"] == variants["ort-arm64"]
     assert variants["tensorrt"] == variants["tensorrt-rtx"]
     assert len(set(variants.values())) == 4
@@ -42,17 +43,21 @@ def test_where_integers_are_exact(width: int, flags: tuple[str, ...], exact: boo
 
 def test_opset_follows_the_storage_type() -> None:
     target = find_target("ort-x86")
-    assert [variant_of(target, bits).opset for bits in (8, 4, 2)] == [21, 21, 25]
-    assert variant_of(target, 2, quantizer="em").opset == 21  # packed in bytes
-    assert [variant_of(target, bits).stored_bits for bits in (8, 5, 4, 3, 2)] == [8, 8, 4, 4, 2]
-    stored = [variant_of(target, bits, quantizer="em").stored_bits for bits in (5, 3, 2, 1)]
-    assert stored == [8, 4, 2, 1]
+    assert [variant_of(target, [Weights(bits)]).opset for bits in (8, 4, 2)] == [21, 21, 25]
+    assert variant_of(target, [Weights(2, "em")]).opset == 21  # packed in bytes
+    assert variant_of(target, [Weights(8), Weights(2)]).opset == 25
+
+
+def test_the_narrowest_storage_that_holds_them() -> None:
+    assert [Weights(bits).stored_bits for bits in (8, 5, 4, 3, 2)] == [8, 8, 4, 4, 2]
+    assert [Weights(bits, "em").stored_bits for bits in (5, 3, 2, 1)] == [8, 4, 2, 1]
+    assert FLOAT.stored_bits == 32
 
 
 def test_codebooks_use_the_kernels_whole_width() -> None:
     """Their integers are wide however few there are: without VNNI they must stay within 7 bits."""
     widths = [
-        variant_of(find_target(name), 2, quantizer="em").weight_width
+        variant_of(find_target(name), [Weights(2, "em")]).weight_width
         for name in ("ort-x86", "ort-x86-avx2")
     ]
     assert widths == [8, 7]
@@ -61,11 +66,11 @@ def test_codebooks_use_the_kernels_whole_width() -> None:
 @pytest.mark.parametrize(
     ("target", "arguments", "message"),
     [
-        ("ort-x86", {"weight_bits": 1}, "quantile needs at least 2 bits .*take em"),
-        ("ort-x86", {"weight_bits": 1, "quantizer": "log"}, "log needs at least 2 bits"),
-        ("ort-x86", {"weight_bits": 4, "quantizer": "em", "site": "kernel"}, "codebooks of em"),
-        ("tensorrt", {"weight_bits": 4, "quantizer": "em"}, "takes codebooks of 8 or 7 or 6 or 5"),
-        ("tensorrt", {"weight_bits": 4, "quantizer": "em", "activations": False},
+        ("ort-x86", {"weights": [Weights(1)]}, "quantile needs at least 2 bits .*take em"),
+        ("ort-x86", {"weights": [Weights(1, "log")]}, "log needs at least 2 bits"),
+        ("ort-x86", {"weights": [Weights(2), Weights(4, "em")], "site": "kernel"}, "codebooks of em"),
+        ("tensorrt", {"weights": [Weights(8), Weights(4, "em")]}, "takes codebooks of 8 or 7 or 6 or 5"),
+        ("tensorrt", {"weights": [Weights(4, "em")], "activations": False},
          "takes codebooks of 8 or 7 or 6 or 5 bits beside float"),
     ],
 )  # fmt: skip
@@ -78,10 +83,11 @@ def test_what_a_weight_quantizer_cannot_be(
 
 def test_kernels_are_a_grid_of_their_own() -> None:
     target = find_target("ort-x86")
-    phases, kernel = variant_of(target, 4), variant_of(target, 4, "kernel")
+    four = [Weights(4)]
+    phases, kernel = variant_of(target, four), variant_of(target, four, "kernel")
     assert phases.grid.name != kernel.grid.name and phases.lowering.name != kernel.lowering.name
     with pytest.raises(UsageError, match="8-bit taps do not fit int8"):
-        variant_of(target, 8, "kernel")
+        variant_of(target, [Weights(2), Weights(8)], "kernel")
 
 
 @pytest.mark.parametrize("target", ["tensorrt", "tensorrt-rtx", "openvino-x86"])
@@ -116,9 +122,9 @@ def test_the_closest_gate_wins(tmp_path: Path) -> None:
 
 
 def test_weights_alone_are_for_tensorrt() -> None:
-    made_for = variant_of(find_target("tensorrt"), 4, activations=False)
+    made_for = variant_of(find_target("tensorrt"), [Weights(4)], activations=False)
     assert not made_for.grid.activations and made_for.grid.width(4) == 4
     with pytest.raises(UsageError, match="activations: float is for TensorRT"):
-        variant_of(find_target("ort-arm64"), 4, activations=False)
+        variant_of(find_target("ort-arm64"), [Weights(4)], activations=False)
     with pytest.raises(UsageError, match="5 or 4 bits beside float activations, not 2"):
-        variant_of(find_target("tensorrt-rtx"), 2, activations=False)
+        variant_of(find_target("tensorrt-rtx"), [Weights(2)], activations=False)

@@ -36,8 +36,7 @@ class Calibration:
 
     Attributes:
         observer: makes one for an activation tensor.
-        weights: quantile levels.
-        weight_quantizer: name of the method for weights; all but ``quantile`` leave ``weights`` aside.
+        weights: quantile levels, of the weight quantizer ``quantile``.
         clip_saturated: whether ranges end where their readers saturate; see ``saturation_limit``.
         input_ranges: of the graph's inputs, in order; None where a range is to be observed. A latent's
             law is known: what one image shows of it (100 values) says little about its tails.
@@ -47,7 +46,6 @@ class Calibration:
     weights: Quantiles
     clip_saturated: bool = True
     input_ranges: tuple[tuple[float, float] | None, ...] = ()
-    weight_quantizer: str = "quantile"
 
 
 @dataclass(frozen=True)
@@ -128,9 +126,7 @@ def calibrate(
             result[name] = _constant(placed, quantizer)
         else:
             value = parameter_of(placed, quantizer)
-            result[name] = fit_weight(
-                value, quantizer, calibration.weight_quantizer, calibration.weights
-            )
+            result[name] = fit_weight(value, quantizer, calibration.weights)
     result |= limit_biases(placed, result)
     apply_parameters(placed, result)
     return result
@@ -199,16 +195,17 @@ def parameter_of(placed: Placed, quantizer: Quantizer) -> NDArray[np.float32]:
 
 
 def fit_weight(
-    value: NDArray[np.float32], quantizer: Quantizer, method: str, levels: Quantiles
+    value: NDArray[np.float32], quantizer: Quantizer, levels: Quantiles
 ) -> QuantizationParameters:
     """Fit a weight's quantizer to its values; they alone decide.
 
     Args:
         value: of the weight, whose channels are its first axis.
-        method: name of the weight quantizer.
+        quantizer: its grid and method.
         levels: for ``quantile``.
     """
-    grid = quantizer.grid
+    assert quantizer.weights is not None, "activations are observed"
+    grid, method = quantizer.grid, quantizer.weights.quantizer
     shape = (len(value),) if grid.axis is not None else ()
     rows = value.reshape(len(value) if shape else 1, -1)
     if quantizer.codebook_bits is not None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import fnmatch
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -31,6 +30,7 @@ from edgegan.quantization.placement_rules import (
     origin,
     saturation_limit,
 )
+from edgegan.quantization.weights import Weights
 from edgegan.targets import Grid
 
 aten = torch.ops.aten
@@ -48,13 +48,12 @@ class Quantizer:
     Attributes:
         name: unique; also the prefix of its parameters.
         kind: ``activation``, ``weight``, or ``constant``: a parameter that stands where activations do.
-        grid: its integers.
+        grid: its integers; of a weight whose levels are a codebook, those of the codebook.
         layer: path of the user's module whose output or weight it is.
         parameter: of a weight's or constant's quantizer, its name in the graph.
         limit: of an activation quantizer, the magnitude beyond which its readers are saturated.
         input_index: of a quantizer of a graph input, which one.
-        codebook_bits: of a weight whose levels are a codebook, the bits of its indices; the grid is then
-            that of the codebook's integers.
+        weights: of a weight's quantizer, how it is stored.
     """
 
     name: str
@@ -64,7 +63,12 @@ class Quantizer:
     parameter: str | None = None
     limit: float | None = None
     input_index: int | None = None
-    codebook_bits: int | None = None
+    weights: Weights | None = None
+
+    @property
+    def codebook_bits(self) -> int | None:
+        """Of a weight whose levels are a codebook, the bits of its indices."""
+        return self.weights.bits if self.weights and self.weights.is_codebook else None
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ class Placed:
     Attributes:
         graph: reads scales and zero points from its ``quantizers`` submodule.
         quantizers: by name, in graph order.
-        kept_float: paths of the layers that ``keep_float`` names.
+        kept_float: paths of the layers that stay float because the recipe says so.
     """
 
     graph: fx.GraphModule
@@ -83,46 +87,20 @@ class Placed:
 
 
 def place(
-    graph: fx.GraphModule,
-    grid: Grid,
-    weight_bits: int,
-    per_channel: bool,
-    keep_float: Sequence[str] = (),
-    codebook: bool = False,
+    graph: fx.GraphModule, grid: Grid, weights: Mapping[str, Weights], per_channel: bool
 ) -> Placed:
     """Insert quantizers into ``graph``, in place.
 
     Args:
         graph: lowered, shapes annotated.
         grid: the target's.
-        weight_bits: what every quantized weight is stored in.
+        weights: of each layer, by path; see ``weights_of_layers``.
         per_channel: one scale an output channel, else one a weight.
-        keep_float: shell patterns of module paths whose layers stay float.
-        codebook: whether the levels of weights are codebooks, else uniform grids.
 
     Raises:
-        RecipeError: if a ``keep_float`` pattern matches no layer.
+        RecipeError: if layers that share a weight are to store it differently.
     """
-    return _Placement(graph, grid, weight_bits, per_channel, keep_float, codebook).run()
-
-
-def kept_layers(graph: fx.GraphModule, keep_float: Sequence[str]) -> set[str]:
-    """Paths of the layers that the patterns name.
-
-    Raises:
-        RecipeError: if a pattern matches no layer.
-    """
-    paths = {path_of(n) for n in graph.graph.nodes if is_integer(n)}
-    kept: set[str] = set()
-    for pattern in keep_float:
-        matched = {path for path in paths if fnmatch.fnmatchcase(path, pattern)}
-        if not matched:
-            raise RecipeError(
-                f"quantization.keep_float: {pattern!r} matches no layer; the layers are: "
-                f"{', '.join(sorted(paths))}."
-            )
-        kept |= matched
-    return kept
+    return _Placement(graph, grid, weights, per_channel).run()
 
 
 class _Placement:
@@ -130,24 +108,20 @@ class _Placement:
         self,
         graph: fx.GraphModule,
         grid: Grid,
-        weight_bits: int,
+        weights: Mapping[str, Weights],
         per_channel: bool,
-        keep_float: Sequence[str],
-        codebook: bool,
     ) -> None:
         self.graph = graph
         self.activations = grid.activations
         self.grid = grid
-        self.codebook_bits = weight_bits if codebook else None
-        width = grid.kernel_width if codebook else grid.width(weight_bits)
-        self.weight_grid = IntegerGrid(width, True, 0 if per_channel else None)
-        self.keep_float = keep_float
+        self.weights = weights
+        self.axis = 0 if per_channel else None
         self.quantizers: dict[str, Quantizer] = {}
         self.group: dict[fx.Node, fx.Node] = {}
         self.inputs = [node for node in graph.graph.nodes if node.op == "placeholder"]
 
     def run(self) -> Placed:
-        kept = kept_layers(self.graph, self.keep_float)
+        kept = {path for path, weights in self.weights.items() if weights.bits is None}
         layers = [n for n in self.graph.graph.nodes if is_integer(n) and path_of(n) not in kept]
         behind = {node: behind_activation(node, self.grid.absorbs_leaky_relu) for node in layers}
         absorbed = {output for node, output in behind.items() if output is not node}
@@ -247,16 +221,27 @@ class _Placement:
         key = str(weight.target)
         if key not in done:
             done[key] = self._weight_quantizer(layer, weight)
+        first = path_of(done[key])
+        if self.weights[first] != self.weights[path_of(layer)]:
+            raise RecipeError(
+                f"quantization.layers: {first} and {path_of(layer)} share one weight; give both the same "
+                "bits and quantizer."
+            )
         if used is weight:
             layer.args = (layer.args[0], done[key], *layer.args[2:])
         else:
             used.args = (done[key], *used.args[1:])
 
     def _weight_quantizer(self, layer: fx.Node, weight: fx.Node) -> fx.Node:
-        path, grid, bits = path_of(layer), self.weight_grid, self.codebook_bits
+        path = path_of(layer)
+        weights = self.weights[path]
+        assert weights.bits is not None, "float layers have no quantizers"
+        bits = weights.bits if weights.is_codebook else None
+        width = self.grid.kernel_width if weights.is_codebook else self.grid.width(weights.bits)
+        grid = IntegerGrid(width, True, self.axis)
         name = self._name(path + "_weight")
         self.quantizers[name] = Quantizer(
-            name, "weight", grid, path, str(weight.target), codebook_bits=bits
+            name, "weight", grid, path, str(weight.target), weights=weights
         )
         shape = () if grid.axis is None else (len(read_parameter(self.graph, weight)),)
         scale = torch.ones(shape)

@@ -77,9 +77,10 @@ class _Checks:
         sizes = {name: path.stat().st_size for name, path in variant.models().items()}
         bytes_of = f"{sizes[QUANTIZED]} of {sizes[FLOAT]} bytes"
         if variant.variant.weight_bits < 8:
-            bits, speed = variant.variant.weight_bits, "int8" if grid.activations else "float"
+            bits, speed = variant.variant.widths, "int8" if grid.activations else "float"
             bytes_of += (
-                f"; weights of {bits} bits are smaller, not faster: they run at {speed} speed"
+                f"; weights of {' and '.join(map(str, bits))} bits are smaller, not faster: they run at "
+                f"{speed} speed"
             )
         self._add(name, "size.ratio", sizes[QUANTIZED] / sizes[FLOAT], bytes_of)
         for device in self.results.devices:

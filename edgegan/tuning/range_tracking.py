@@ -60,7 +60,6 @@ class RangeTracker:
                 name: fit_weight(
                     tunable.value_of(str(quantizer.parameter)).detach().cpu().numpy(),
                     quantizer,
-                    self.calibration.weight_quantizer,
                     self.calibration.weights,
                 )
                 for name, quantizer in tunable.quantizers.items()

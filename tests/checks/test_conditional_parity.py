@@ -20,7 +20,7 @@ from edgegan.lowering.capture import capture
 from edgegan.lowering.lower import lower
 from edgegan.quantization.calibrate import Calibration, calibrate
 from edgegan.quantization.observers import Quantiles, observer_of
-from edgegan.quantization.placement import Placed, place
+from edgegan.quantization.placement import Placed
 from edgegan.runtimes.base import Runtime
 from edgegan.runtimes.ort import OrtRuntime
 from edgegan.simulation.processors import ORT_ARM64, ORT_X86, Arithmetic
@@ -28,6 +28,7 @@ from edgegan.targets import AFFINE_U8, ORT_LOWERING
 from tests.conditional_models import Conditional, Shared, Styled, warmed
 from tests.lowering.modulated import Modulated, Upsampling
 from tests.machine import requires_exact_cpu
+from tests.placing import place_alike
 
 
 class Modulating(nn.Module):
@@ -81,7 +82,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     module = warmed(request.param(), *inputs(labelled, 8))
     example = inputs(labelled, 2)
     lowered = lower(capture(module, example), ORT_LOWERING, example, inputs(labelled, 3))
-    placed = place(lowered.graph, AFFINE_U8, 8, True)
+    placed = place_alike(lowered.graph, AFFINE_U8, 8, True)
     calibrate(
         placed,
         [inputs(labelled, 64)],

@@ -18,11 +18,12 @@ from edgegan.lowering.capture import capture
 from edgegan.lowering.lower import lower
 from edgegan.quantization.calibrate import Calibration, calibrate
 from edgegan.quantization.observers import Quantiles, observer_of
-from edgegan.quantization.placement import Placed, place
+from edgegan.quantization.placement import Placed
 from edgegan.runtimes.base import Tensors
 from edgegan.runtimes.ort import OrtRuntime
 from edgegan.targets import AFFINE_U8, ORT_LOWERING
 from tests.machine import requires_exact_cpu
+from tests.placing import place_alike
 
 
 class Islands(nn.Module):
@@ -73,7 +74,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Placed, Path]:
     module = Islands().eval().requires_grad_(False)
     example = (torch.randn(2, 3, 8, 8),)
     lowered = lower(capture(module, example), ORT_LOWERING, example, example)
-    placed = place(lowered.graph, AFFINE_U8, 8, True)
+    placed = place_alike(lowered.graph, AFFINE_U8, 8, True)
     settings = Calibration(observer_of("moving-average", Quantiles(0, 1), 0.99), Quantiles(0, 1))
     calibrate(placed, [(torch.randn(16, 3, 8, 8),)], settings)
     path = tmp_path_factory.mktemp("parity") / "m.onnx"

@@ -21,14 +21,17 @@ from edgegan.emit.rows import rows_as_pixels
 from edgegan.generators.dcgan import Generator
 from edgegan.handoff.facts import read_facts, wants_ort
 from edgegan.lowering.capture import capture
+from edgegan.lowering.graph import path_of
 from edgegan.lowering.lower import lower
 from edgegan.quantization.calibrate import Calibration, calibrate
 from edgegan.quantization.observers import Quantiles, observer_of
-from edgegan.quantization.placement import Placed, place
+from edgegan.quantization.placement import Placed
 from edgegan.quantization.weight_quantizers.split_outliers import split_outliers
+from edgegan.quantization.weights import Weights
 from edgegan.runtimes.ort import OrtRuntime
 from edgegan.targets import ORT_LOWERING, find_target, variant_of
 from tests.machine import requires_exact_cpu
+from tests.placing import place_alike
 
 EXAMPLE = (torch.randn(2, 8),)
 
@@ -48,11 +51,11 @@ def quantized(
 ) -> Placed:
     graph = copy.deepcopy(graph)
     if split:
-        split_outliers(graph, split, bits, per_channel)
-    made_for = variant_of(find_target("ort-x86"), bits, quantizer=name)
-    placed = place(graph, made_for.grid, bits, per_channel, codebook=made_for.codebook)
+        widths = {path_of(node): bits for node in graph.graph.nodes}
+        split_outliers(graph, split, widths, per_channel)
+    placed = place_alike(graph, find_target("ort-x86").grid, bits, per_channel, name)
     observer = observer_of("moving-average", Quantiles(0, 1), 0.99)
-    settings = Calibration(observer, Quantiles(0, 1), weight_quantizer=name)
+    settings = Calibration(observer, Quantiles(0, 1))
     calibrate(placed, [(torch.randn(16, 8),)], settings)
     return placed
 
@@ -120,9 +123,9 @@ def test_the_file_holds_packed_indices(tmp_path: Path, bits: int) -> None:
     module = nn.Linear(512, 300).eval().requires_grad_(False)
     example = (torch.randn(2, 512),)
     graph = lower(capture(module, example), ORT_LOWERING, example, example).graph
-    placed = place(graph, find_target("ort-x86").grid, bits, True, codebook=True)
+    placed = place_alike(graph, find_target("ort-x86").grid, bits, True, "em")
     observer = observer_of("min-max", Quantiles(0, 1), 0.99)
-    calibrate(placed, [example], Calibration(observer, Quantiles(0, 1), weight_quantizer="em"))
+    calibrate(placed, [example], Calibration(observer, Quantiles(0, 1)))
     model = export_onnx(rows_as_pixels(placed.graph), example, ["x"], "y", 21)
     path = tmp_path / "m.onnx"
     ir.save(model, path)
@@ -151,7 +154,7 @@ def test_taps_that_are_not_there_stay_zero(tmp_path: Path) -> None:
     """Two levels without a zero: the kernel is stored, and the padding of its phases is not."""
     torch.manual_seed(0)
     module = Image().eval().requires_grad_(False)
-    made_for = variant_of(find_target("ort-x86"), 1, quantizer="em")
+    made_for = variant_of(find_target("ort-x86"), [Weights(1, "em")])
     graph = lower(capture(module, EXAMPLE), made_for.lowering, EXAMPLE, EXAMPLE).graph
     placed = quantized(graph, "em", 1, True)
     shapes = {

@@ -20,12 +20,14 @@ from edgegan.lowering.capture import capture
 from edgegan.lowering.lower import lower
 from edgegan.quantization.calibrate import Calibration, calibrate
 from edgegan.quantization.observers import Quantiles, observer_of
-from edgegan.quantization.placement import Placed, place
+from edgegan.quantization.placement import Placed
+from edgegan.quantization.weights import Weights
 from edgegan.runtimes.base import first_output
 from edgegan.runtimes.ort import OrtRuntime
 from edgegan.simulation.exact import simulate
 from edgegan.targets import AFFINE_U8, ORT_LOWERING, find_target, variant_of
 from tests.machine import requires_exact_cpu
+from tests.placing import place_alike
 
 MIN_MAX = Calibration(observer_of("moving-average", Quantiles(0, 1), 0.99), Quantiles(0, 1))
 
@@ -33,7 +35,7 @@ MIN_MAX = Calibration(observer_of("moving-average", Quantiles(0, 1), 0.99), Quan
 def quantized(module: nn.Module, shape: tuple[int, ...], bits: int, per_channel: bool) -> Placed:
     example = (torch.randn(2, *shape),)
     lowered = lower(capture(module.eval(), example), ORT_LOWERING, example, example)
-    placed = place(lowered.graph, AFFINE_U8, bits, per_channel)
+    placed = place_alike(lowered.graph, AFFINE_U8, bits, per_channel)
     calibrate(placed, [(torch.randn(16, *shape),)], MIN_MAX)
     return placed
 
@@ -183,9 +185,9 @@ def test_float_export_is_the_module(dcgan: nn.Module, tmp_path: Path) -> None:
 def test_weights_alone(dcgan: nn.Module, tmp_path: Path, bits: int) -> None:
     """Float activations: the file holds narrow weights and computes with their dequantized values."""
     example = (torch.randn(2, 8),)
-    made_for = variant_of(find_target("tensorrt-rtx"), bits, activations=False)
+    made_for = variant_of(find_target("tensorrt-rtx"), [Weights(bits)], activations=False)
     lowered = lower(capture(dcgan, example), made_for.lowering, example, example)
-    placed = place(lowered.graph, made_for.grid, bits, True)
+    placed = place_alike(lowered.graph, made_for.grid, bits, True)
     assert {quantizer.kind for quantizer in placed.quantizers.values()} == {"weight"}
     calibrate(placed, [(torch.randn(16, 8),)], MIN_MAX)
     model = emit(placed, (8,), tmp_path / "m.onnx")

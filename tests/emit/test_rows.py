@@ -21,12 +21,13 @@ from edgegan.lowering.capture import capture
 from edgegan.lowering.lower import lower
 from edgegan.quantization.calibrate import Calibration, calibrate
 from edgegan.quantization.observers import Quantiles, observer_of
-from edgegan.quantization.placement import Placed, place
+from edgegan.quantization.placement import Placed
 from edgegan.runtimes.base import first_output
 from edgegan.runtimes.ort import OrtRuntime
 from edgegan.simulation.exact import simulate
 from edgegan.targets import AFFINE_U8, ORT_LOWERING
 from tests.machine import requires_exact_cpu
+from tests.placing import place_alike
 
 aten = torch.ops.aten
 
@@ -58,7 +59,7 @@ class OnePixel(nn.Module):
 def placed(module: nn.Module, inputs: int) -> Placed:
     example = (torch.randn(2, inputs),)
     lowered = lower(capture(module.eval(), example), ORT_LOWERING, example, example)
-    result = place(lowered.graph, AFFINE_U8, 8, True)
+    result = place_alike(lowered.graph, AFFINE_U8, 8, True)
     every = Quantiles(0, 1)
     settings = Calibration(observer_of("min-max", every, 0.99), every)
     calibrate(result, [(torch.randn(32, inputs),)], settings)

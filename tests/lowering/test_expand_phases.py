@@ -21,15 +21,17 @@ from edgegan.lowering.expand_phases import EXPAND_PHASES, expand_phases, keeps_k
 from edgegan.lowering.lower import lower
 from edgegan.quantization.calibrate import Calibration, calibrate
 from edgegan.quantization.observers import Quantiles, observer_of
-from edgegan.quantization.placement import Placed, place
+from edgegan.quantization.placement import Placed
+from edgegan.quantization.weights import Weights
 from edgegan.runtimes.base import first_output
 from edgegan.runtimes.ort import OrtRuntime
 from edgegan.simulation.exact import simulate
 from edgegan.targets import Variant, WeightSite, find_target, variant_of
+from tests.placing import place_alike
 
 
 def variant(bits: int, site: WeightSite) -> Variant:
-    return variant_of(find_target("ort-x86"), bits, site)
+    return variant_of(find_target("ort-x86"), [Weights(bits)], site)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,7 @@ def quantized(module: nn.Module, made_for: Variant, per_channel: bool = True) ->
     example, probe = (torch.randn(2, 10),), (torch.randn(3, 10),)
     lowered = lower(capture(module, example), made_for.lowering, example, probe)
     assert lowered.relative_error <= 1e-5
-    placed = place(lowered.graph, made_for.grid, made_for.weight_bits, per_channel)
+    placed = place_alike(lowered.graph, made_for.grid, made_for.weight_bits, per_channel)
     settings = Calibration(observer_of("moving-average", Quantiles(0, 1), 0.99), Quantiles(0, 1))
     calibrate(placed, [(torch.randn(16, 10),)], settings)
     return placed

@@ -16,9 +16,10 @@ from edgegan.lowering.lower import lower
 from edgegan.quantization.calibrate import Calibration, calibrate
 from edgegan.quantization.fake_quantize import FAKE_QUANTIZE
 from edgegan.quantization.observers import Quantiles, observer_of
-from edgegan.quantization.placement import Placed, place
+from edgegan.quantization.placement import Placed
 from edgegan.targets import AFFINE_U8, ORT_LOWERING, SYMMETRIC_8, SYMMETRIC_S8, Grid
 from tests.attention import SelfAttention
+from tests.placing import place_alike
 
 aten = torch.ops.aten
 
@@ -27,7 +28,7 @@ def placed(module: nn.Module, shape: tuple[int, ...], **options: object) -> Plac
     example = (torch.randn(2, *shape),)
     graph = lower(capture(module.eval(), example), ORT_LOWERING, example, example).graph
     arguments = {"grid": AFFINE_U8, "weight_bits": 8, "per_channel": True} | options
-    return place(graph, **arguments)  # type: ignore[arg-type]
+    return place_alike(graph, **arguments)  # type: ignore[arg-type]
 
 
 def grid_of(node: fx.Node) -> str:
@@ -189,7 +190,7 @@ def test_constants_and_tables_are_quantized_once(grid: Grid) -> None:
     torch.manual_seed(0)
     module = Constants().eval().requires_grad_(False)
     example = (torch.randn(2, 6), torch.tensor([0, 2]))
-    placed = place(
+    placed = place_alike(
         lower(capture(module, example), ORT_LOWERING, example, example).graph, grid, 8, True
     )
     constants = {n: q for n, q in placed.quantizers.items() if q.kind == "constant"}

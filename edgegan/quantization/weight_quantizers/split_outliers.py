@@ -11,7 +11,7 @@ The channels are read by a lookup, which moves bytes; more channels are more mul
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,24 +52,23 @@ class Split:
 def split_outliers(
     graph: fx.GraphModule,
     ratio: float,
-    bits: int,
+    widths: Mapping[str, int],
     per_channel: bool,
-    keep: Collection[str] = (),
 ) -> list[Split]:
-    """Split channels of every layer that will run on integers, in place.
+    """Split channels of the layers that will run on integers, in place.
 
     Grouped convolutions, weights of several layers and kernels whose phases the runtime builds stay.
 
     Args:
         graph: lowered, shapes annotated, without quantizers.
         ratio: parts that are added to each layer, of its input channels; rounded up.
-        bits, per_channel: of the grid that the weights will be on.
-        keep: paths of layers that stay float.
+        widths: bits of the grid that each layer's weights will be on, by path; others stay.
+        per_channel: of the grids.
     """
     done = []
     for node in list(graph.graph.nodes):
-        if _can_split(node) and path_of(node) not in keep and ratio > 0:
-            done.append(_split(graph, node, ratio, bits, per_channel))
+        if _can_split(node) and path_of(node) in widths and ratio > 0:
+            done.append(_split(graph, node, ratio, widths[path_of(node)], per_channel))
     tidy(graph)
     return done
 

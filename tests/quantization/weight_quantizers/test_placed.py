@@ -18,9 +18,9 @@ from tests.quantization.test_placement import placed
 
 
 def calibrated(module: nn.Module, method: str, **options: object) -> Placed:
-    result = placed(module.requires_grad_(False), (4,), **options)
+    result = placed(module.requires_grad_(False), (4,), quantizer=method, **options)
     observer = observer_of("moving-average", Quantiles(0, 1), 0.99)
-    settings = Calibration(observer, Quantiles(0, 1), weight_quantizer=method)
+    settings = Calibration(observer, Quantiles(0, 1))
     calibrate(result, [(torch.randn(8, 4),)], settings)
     return result
 
@@ -39,7 +39,7 @@ def test_mse_sets_the_scales() -> None:
 def test_two_level_weights_pass_unchanged_at_one_bit(per_channel: bool) -> None:
     layer = nn.Linear(4, 3, bias=False)
     layer.weight.data = torch.tensor([[1.0, -1, 1, 1], [1, 1, -1, -1], [-1, 1, 1, -1]]) * 0.3
-    result = calibrated(layer, "em", weight_bits=1, per_channel=per_channel, codebook=True)
+    result = calibrated(layer, "em", weight_bits=1, per_channel=per_channel)
     (node,) = [n for n in result.graph.graph.nodes if is_call(n, CODEBOOK_QUANTIZE)]
     weight, *parameters = (result.graph.get_parameter(str(arg.target)) for arg in node.args)
     torch.testing.assert_close(CODEBOOK_QUANTIZE(weight, *parameters), weight)
@@ -49,7 +49,7 @@ def test_two_level_weights_pass_unchanged_at_one_bit(per_channel: bool) -> None:
 def test_gradients_reach_the_weights_through_the_codebook() -> None:
     torch.manual_seed(0)
     module = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 2))
-    result = calibrated(module, "em", weight_bits=2, codebook=True)
+    result = calibrated(module, "em", weight_bits=2)
     weights = [p for p in result.graph.parameters() if p.ndim == 2 and len(p) in (2, 6)]
     for weight in weights:
         weight.requires_grad_()
@@ -62,7 +62,7 @@ def test_a_dead_channel_on_a_codebook_does_not_overflow_its_bias() -> None:
     layer = nn.Linear(4, 2)
     layer.weight.data = torch.tensor([[1e-20, 0, 0, 0], [1, 1, -1, 0.5]])
     layer.bias.data = torch.tensor([100.0, 0.0])
-    result = calibrated(layer, "em", weight_bits=2, codebook=True)
+    result = calibrated(layer, "em", weight_bits=2)
     quantizers = getattr(result.graph, QUANTIZERS)
     (name,) = [q.name for q in result.quantizers.values() if q.kind == "weight"]
     unit = float(quantizers.input.scale) * float(quantizers.get_submodule(name).scale[0])

@@ -58,7 +58,7 @@ def test_float_function_is_kept_and_weights_shrink() -> None:
     graph = lower(capture(module, example), ORT_LOWERING, example, example).graph
     x = torch.randn(5, 6)
     before = graph(x)
-    done = split_outliers(graph, 0.25, 4, True)
+    done = split_outliers(graph, 0.25, {"linear": 4, "conv": 4}, True)
     assert [(s.layer, s.channels, s.parts) for s in done] == [("linear", 6, 8), ("conv", 8, 10)]
     assert relative_error(before, graph(x)) < 1e-6
     largest = {
@@ -73,5 +73,5 @@ def test_what_stays_float_is_not_split() -> None:
     module = Net().eval().requires_grad_(False)
     example = (torch.randn(2, 6),)
     graph = lower(capture(module, example), ORT_LOWERING, example, example).graph
-    done = split_outliers(graph, 0.1, 8, True, keep={"conv"})
+    done = split_outliers(graph, 0.1, {"linear": 8}, True)
     assert [split.layer for split in done] == ["linear"]
