@@ -18,6 +18,7 @@ from edgegan.checks.check import Verdict, overall
 from edgegan.commands.compare import compare_command
 from edgegan.commands.evaluate import evaluate_command
 from edgegan.commands.options import FailOnNoise, Json, Quiet
+from edgegan.commands.search import search_command
 from edgegan.commands.zoo import zoo
 from edgegan.diagnosis.diagnose import diagnose_bundle
 from edgegan.doctor import as_json as doctor_json
@@ -217,6 +218,7 @@ def benchmark_command(
 
 app.command("evaluate")(evaluate_command)
 app.command("compare")(compare_command)
+app.command("search")(search_command)
 
 
 @app.command()

@@ -125,6 +125,14 @@ class Workbench:
             split_outliers(graph, q.split_outliers, widths, q.per_channel)
         return place(graph, grid, weights, q.per_channel)
 
+    def requantized(self, resolved: ResolvedRecipe, variant: Variant) -> Workbench:
+        """Of the same generator, quantized otherwise; the graphs that stay the same are shared."""
+        other = Workbench(resolved, self.folder, variant)
+        vars(other)["captured"] = self.captured
+        if variant.lowering == self.variant.lowering:
+            vars(other)["lowered"] = self.lowered
+        return other
+
     def quantized(self, folders: Folders) -> Placed:
         """The graph as calibrated, or as tuned where the recipe says so."""
         tuned = folders.get("tuned")

@@ -51,11 +51,11 @@ class TargetRun:
         emulation = self.variant.resolved.recipe.checks.emulation
         devices, reason = devices_for(self.target, emulation.cores, environment())
         for device in devices:
-            self._execution(device)
+            self.execution(device)
             if self.variant.variant.grid.activations:
                 self._parity(device)
             if device.core is None:
-                self._latency(device)
+                self.latency(device)
             elif device.core == emulation.cost_core:
                 self._cost(device)
         if self.target.runtime in FLAVOURS:
@@ -71,7 +71,9 @@ class TargetRun:
         emitted = self.variant.runner.keys["emitted"]
         return [emitted, self.target.name, device.key(), code("runtimes", "emulation")]
 
-    def _execution(self, device: Device) -> None:
+    def execution(self, device: Device) -> None:
+        """How each layer runs on a device."""
+
         def make(out: Path) -> None:
             model = self.variant.results().models()[QUANTIZED]
             _write(out / "execution.json", device.runtime().execution_map(model).as_json())
@@ -95,7 +97,8 @@ class TargetRun:
             ),
         )
 
-    def _latency(self, device: Device) -> None:
+    def latency(self, device: Device) -> None:
+        """Time against the float originals on a device."""
         resolved, models = self.variant.resolved, self.variant.results().models()
         seconds = resolved.recipe.checks.latency_seconds
 

@@ -63,11 +63,16 @@ class VariantRun:
         self.variant = variant
         self.runner = StageRunner(cache, listen, qualifier)
         self._bench: Any = None
+        self._like: VariantRun | None = None
 
     @property
     def bench(self) -> Any:
         if self._bench is None:
-            self._bench = self.stages.Workbench(self.resolved, self.folder, self.variant)
+            self._bench = (
+                self.stages.Workbench(self.resolved, self.folder, self.variant)
+                if self._like is None
+                else self._like.bench.requantized(self.resolved, self.variant)
+            )
         return self._bench
 
     @property
@@ -77,27 +82,12 @@ class VariantRun:
 
     def finish(self) -> VariantResults:
         """Run or recall every stage."""
-        recipe, runner, variant = self.resolved.recipe, self.runner, self.variant
-        self._until_calibrated()
-        quantized = "calibrated"
-        if recipe.tune is not None:
-            self._tune(recipe.tune)
-            quantized = "tuned"
-        runner.run(
-            "emitted",
-            [runner.keys[quantized], variant.opset],
-            lambda out: self.stages.emit_quantized(self.bench, out, runner.folders),
-        )
-        runtime = executor_of(variant.grid)
-        engine = [
-            runner.keys["emitted"],
-            environment().key(),
-            None if runtime is None else runtime.versions(),
-            code("runtimes", "simulation"),
-        ]
+        runner = self.runner
+        self._until_emitted()
+        engine = self._engine()
         runner.run(
             "golden",
-            [engine, recipe.name],
+            [engine, self.resolved.recipe.name],
             lambda out: self.stages.make_golden(self.bench, out, runner.folders),
         )
         self._quality(engine)
@@ -107,6 +97,26 @@ class VariantRun:
             lambda out: self._diagnosis(out, runner.progress("diagnosis")),
         )
         return self.results()
+
+    def judged(self) -> VariantResults:
+        """Run or recall what tells size and quality, and nothing else."""
+        self._until_emitted()
+        self._quality(self._engine())
+        return self.results()
+
+    def requantized(self, resolved: ResolvedRecipe, variant: Variant) -> VariantRun:
+        """Of the same generator, quantized otherwise; graphs that do not depend on it are shared."""
+        other = VariantRun(
+            resolved,
+            self.folder,
+            variant,
+            self.runner.cache,
+            self.runner.listen,
+            self.runner.qualifier,
+            self.first,
+        )
+        other._like = self
+        return other
 
     def help(self) -> None:
         """Take a share of the tuning, while the first process does all else."""
@@ -118,6 +128,29 @@ class VariantRun:
         self._until_calibrated()
         work = self.runner.work_folder("tuned", self._tuned_key(section))
         self.stages.help_tuning(self.bench, self.runner.folders, work)
+
+    def _engine(self) -> list[Any]:
+        """What every number of the engine depends on."""
+        runtime = executor_of(self.variant.grid)
+        return [
+            self.runner.keys["emitted"],
+            environment().key(),
+            None if runtime is None else runtime.versions(),
+            code("runtimes", "simulation"),
+        ]
+
+    def _until_emitted(self) -> None:
+        recipe, runner = self.resolved.recipe, self.runner
+        self._until_calibrated()
+        quantized = "calibrated"
+        if recipe.tune is not None:
+            self._tune(recipe.tune)
+            quantized = "tuned"
+        runner.run(
+            "emitted",
+            [runner.keys[quantized], self.variant.opset],
+            lambda out: self.stages.emit_quantized(self.bench, out, runner.folders),
+        )
 
     def _until_calibrated(self) -> None:
         recipe, runner, variant = self.resolved.recipe, self.runner, self.variant

@@ -1,0 +1,1 @@
+"""The search for bits: how few each layer needs, under a budget of bytes, time or quality."""
