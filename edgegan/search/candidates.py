@@ -34,8 +34,8 @@ def with_weights(recipe: Recipe, layers: tuple[str, ...], weights: tuple[Weights
     """
     integers = [each for each in weights if each.bits is not None]
     default = max(integers, key=lambda each: each.bits or 0) if integers else Weights(8)
-    document = recipe.model_dump(mode="json", by_alias=True, exclude_none=True)
-    quantization: dict[str, Any] = document["quantization"]
+    document = recipe.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    quantization: dict[str, Any] = document.setdefault("quantization", {})
     quantization |= {"weight_bits": default.bits, "weight_quantizer": default.quantizer}
     quantization["layers"] = [
         _rule(layer, each)

@@ -126,8 +126,8 @@ def search_multi_precision(
 
 def with_bits(recipe: Recipe, quantizer: str, discriminator: int, generator: int) -> Recipe:
     """The recipe with so many bits of both networks' weights."""
-    document = recipe.model_dump(mode="json", by_alias=True, exclude_none=True)
-    document["quantization"] |= {"weight_bits": generator, "layers": []}
+    document = recipe.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    document.setdefault("quantization", {}).update(weight_bits=generator, layers=[])
     judged = {"quantizer": quantizer, "bits": discriminator}
     document["tune"]["distillation"]["discriminator_weights"] = judged
     return validate(Recipe, document, f"recipe {recipe.name}")

@@ -130,8 +130,9 @@ def _gallery(found: Found) -> Gallery:
 
 
 def _as_yaml(recipe: Recipe, folder: Path) -> str:
-    """The recipe with absolute paths of the files that it names."""
-    document = recipe.model_dump(mode="json", by_alias=True, exclude_none=True)
+    """The recipe with a name of its own, and absolute paths of the files that it names."""
+    document = recipe.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    document["name"] = f"{recipe.name[:90]}-searched"
 
     def absolute(section: Any, *keys: str) -> None:
         *inner, last = keys
@@ -149,7 +150,7 @@ def _as_yaml(recipe: Recipe, folder: Path) -> str:
     absolute(document, "checks", "real")
     absolute(document, "tune", "distillation", "data")
     absolute(document, "tune", "distillation", "discriminator", "weights")
-    features = document["checks"].get("features")
+    features = document.get("checks", {}).get("features")
     if isinstance(features, dict):
         absolute(features, "network", "weights")
         absolute(features, "statistics")

@@ -65,6 +65,10 @@ def test_the_recipe_exports_to_what_was_measured(place: Path, found: Found, tmp_
     assert found.best is not None
     write_result(found, place / "own", tmp_path)
     recipe, base = load_recipe(str(tmp_path / "recipe.yaml"))
+    assert recipe.name == "tiny-w8a8-searched"
+    assert set(yaml.safe_load((tmp_path / "recipe.yaml").read_text())) == {
+        "schema", "name", "generator", "calibration", "quantization", "checks",
+    }  # fmt: skip
     cache = StageCache(place / "cache" / "stages")
     result = export(recipe, base, tmp_path / "bundle", cache)
     values = {check.name: check.value for check in result.checks}
@@ -180,3 +184,18 @@ def test_budgets() -> None:
     for text in ("size", "size=0", "int8=1.5", "bytes=5", "latency=fast"):
         with pytest.raises(UsageError, match="--budget"):
             read_budgets([text])
+
+
+def test_budgets_of_time_and_integers(place: Path) -> None:
+    """A float layer takes its multiplications out of int8; time is measured beside the float model."""
+    recipe, base = load_recipe(str(place / "own" / "recipe.yaml"))
+    budgets = {"int8": 0.5, "latency": 1000.0}
+    options = Options((Weights(8), FLOAT), budgets, trials=0)
+    found = search(recipe, base, options, StageCache(place / "cache" / "stages"))
+    shares = {assignment: measured.int8 for assignment, measured in found.trials.items()}
+    assert shares[(0, 0, 0)] == 1.0 and shares[(1, 1, 1)] == 0.0
+    # of 192, 9,216 and 3,200 multiplications
+    assert shares[(0, 0, 1)] == pytest.approx(1 - 3200 / 12608)
+    assert shares[(1, 0, 0)] == pytest.approx(1 - 192 / 12608)
+    assert all((measured.latency or 0.0) > 0 for measured in found.trials.values())
+    assert found.best is not None and (shares[found.best] or 0.0) >= 0.5
