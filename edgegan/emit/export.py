@@ -18,6 +18,7 @@ from torch import fx
 from torch.export import Dim
 
 from edgegan.emit.codebooks import CODEBOOK, PackCodebooks
+from edgegan.emit.float_layers import KeepFloatLayers
 from edgegan.emit.passes import (
     DropUnused,
     FoldCasts,
@@ -118,6 +119,7 @@ def export_onnx(
         ExpandKernels(),
         FoldZeroPad(),
         MergeSlices(),
+        KeepFloatLayers(),
         DropUnused(),
         NameTensors(names, input_names, output_name),
         NameNodes(),
