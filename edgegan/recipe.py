@@ -9,6 +9,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from edgegan.card import FeatureSection, NetworkSection, card_folder, load_card
+from edgegan.compression.sections import CompressSection
 from edgegan.errors import RecipeError
 from edgegan.evaluation.names import (
     ON_PIXELS,
@@ -42,6 +43,7 @@ class Recipe(Strict):
     generator: GeneratorSection
     license: str = "not stated"
     size_multiple: Annotated[int, Field(ge=1, le=4096)] | None = None
+    compress: CompressSection | None = None
     calibration: CalibrationSection = CalibrationSection()
     quantization: QuantizationSection = QuantizationSection()
     tune: TuneSection | None = None
@@ -79,6 +81,7 @@ class ResolvedRecipe(Strict):
         features: the feature network, or None when images cannot be measured.
         real: folder of real pictures, where there is one.
         tuning_data: that of ``tune.distillation.data``.
+        compression_data: that of ``compress.data``.
         discriminator: the generator's, where there is one; its weights lie where the generator's do.
     """
 
@@ -88,6 +91,7 @@ class ResolvedRecipe(Strict):
     features: str | FeatureSection | None
     real: Path | None = None
     tuning_data: Path | None = None
+    compression_data: Path | None = None
     discriminator: NetworkSection | None = None
 
     def as_yaml(self) -> str:
@@ -155,6 +159,8 @@ def _with_paths(resolved: ResolvedRecipe, folder: Path) -> ResolvedRecipe:
     training = resolved.recipe.tune and resolved.recipe.tune.distillation
     if training and training.data is not None:
         found["tuning_data"] = (folder / training.data).resolve()
+    if resolved.recipe.compress is not None and resolved.recipe.compress.data is not None:
+        found["compression_data"] = (folder / resolved.recipe.compress.data).resolve()
     if isinstance(features, str) and features.endswith(".onnx"):
         found["features"] = str((folder / features).resolve())
     return resolved.model_copy(update=found)

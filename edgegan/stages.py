@@ -11,7 +11,7 @@ import copy
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from torch import fx, nn
 from edgegan.bundle import GOLDEN_SEED, save_golden
 from edgegan.cache import StageCache, file_digest
 from edgegan.checks.parity import measure_parity, worst_of
+from edgegan.compression.compress import Compression
+from edgegan.compression.structure import rebuild, save
 from edgegan.emit.export import export_onnx
 from edgegan.emit.rows import rows_as_pixels
 from edgegan.evaluation.engines import Compared, measure_engines
@@ -89,17 +91,28 @@ class Workbench:
         resolved: the recipe.
         folder: where the generator's weights and local modules lie.
         variant: what the graph is rewritten and quantized for.
+        compressed: result of the stage, where the recipe compresses and it has run.
     """
 
     resolved: ResolvedRecipe
     folder: Path
     variant: Variant
+    compressed: Path | None = None
 
     def inputs(self, count: int, seed: int) -> tuple[torch.Tensor, ...]:
         return tensors_of(self.feed(count, seed))
 
     @cached_property
     def captured(self) -> fx.GraphModule:
+        """What is lowered: the compressed generator, or the original."""
+        section = self.resolved.recipe.compress
+        if section is None or self.compressed is None:
+            return self.original
+        spec, example = self.resolved.generator, self.inputs(EXAMPLE_BATCH, 0)
+        return rebuild(section, spec, self.folder, self.compressed, example)
+
+    @cached_property
+    def original(self) -> fx.GraphModule:
         spec = self.resolved.generator
         module = load_module(spec.source, spec.arguments, self.folder / spec.weights, self.folder)
         fixed = fix_inputs(module, spec)
@@ -127,7 +140,7 @@ class Workbench:
 
     def requantized(self, resolved: ResolvedRecipe, variant: Variant) -> Workbench:
         """Of the same generator, quantized otherwise; the graphs that stay the same are shared."""
-        other = Workbench(resolved, self.folder, variant)
+        other = Workbench(resolved, self.folder, variant, self.compressed)
         vars(other)["captured"] = self.captured
         if variant.lowering == self.variant.lowering:
             vars(other)["lowered"] = self.lowered
@@ -176,7 +189,26 @@ def tensors_of(feed: dict[str, Samples]) -> tuple[torch.Tensor, ...]:
 
 def capture_float(bench: Workbench, folder: Path) -> None:
     """``float.onnx``: the generator as it is."""
-    _write_model(bench, bench.captured, folder / "float.onnx")
+    _write_model(bench, bench.original, folder / "float.onnx")
+
+
+def compress_generator(bench: Workbench, folder: Path, work: Path, report: Report) -> None:
+    """A smaller generator.
+
+    ``compressed.json``: which channels stayed, and how it learned; ``weights.safetensors``;
+    ``compressed.onnx``.
+    """
+    section = bench.resolved.recipe.compress
+    assert section is not None
+    result = Compression(bench.resolved, bench.folder, bench.inputs, work, report).run()
+    about = {
+        "settings": section.model_dump(mode="json", exclude_none=True),
+        "parameters": dict(zip(("original", "compressed"), result.parameters, strict=True)),
+        "masked_error": result.masked_error,
+        "history": result.history,
+    }
+    save(folder, result.graph, result.kept, about)
+    _write_model(bench, replace(bench, compressed=folder).captured, folder / "compressed.onnx")
 
 
 def lower_float(bench: Workbench, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """All stages that the targets of one variant share: from the generator to the measured QDQ model.
 
 captured   float.onnx              the generator as it is
+compressed weights.safetensors     smaller, with compressed.json, compressed.onnx; if the recipe compresses
 lowered    lowered.onnx            after the exact rewrites
 calibrated parameters.safetensors  scales and zero points
 tuned      weights.safetensors     weights that learned, with parameters.safetensors; if the recipe tunes
@@ -20,6 +21,8 @@ from typing import Any
 from edgegan.cache import StageCache, digest, file_digest
 from edgegan.card import FeatureSection, card_folder
 from edgegan.checks.speed import LOWERED, QUANTIZED
+from edgegan.compression.identity import compression_key
+from edgegan.compression.sections import CompressSection
 from edgegan.diagnosis.diagnose import diagnose
 from edgegan.errors import ModelError
 from edgegan.evaluation.folders import real_pictures
@@ -69,7 +72,9 @@ class VariantRun:
     def bench(self) -> Any:
         if self._bench is None:
             self._bench = (
-                self.stages.Workbench(self.resolved, self.folder, self.variant)
+                self.stages.Workbench(
+                    self.resolved, self.folder, self.variant, self.runner.folders.get("compressed")
+                )
                 if self._like is None
                 else self._like.bench.requantized(self.resolved, self.variant)
             )
@@ -160,9 +165,13 @@ class VariantRun:
             [generator, code("stages.py", "targets.py", "lowering", "emit")],
             lambda out: self.stages.capture_float(self.bench, out),
         )
+        smaller = "captured"
+        if recipe.compress is not None:
+            self._compress(recipe.compress)
+            smaller = "compressed"
         runner.run(
             "lowered",
-            [runner.keys["captured"], variant.lowering.name, variant.lowering.kernel_bits],
+            [runner.keys[smaller], variant.lowering.name, variant.lowering.kernel_bits],
             lambda out: self.stages.lower_float(self.bench, out),
         )
         runner.run(
@@ -181,6 +190,25 @@ class VariantRun:
 
     def results(self) -> VariantResults:
         return VariantResults(self.resolved, self.variant, self.first, self.runner.folders)
+
+    def _compress(self, section: CompressSection) -> None:
+        runner = self.runner
+        key = [
+            runner.keys["captured"],
+            compression_key(self.resolved, section, self.folder),
+            code("compression", "training", "tuning/examples.py"),
+        ]
+        runner.run(
+            "compressed",
+            key,
+            lambda out: self.stages.compress_generator(
+                self.bench,
+                out,
+                runner.work_folder("compressed", key),
+                runner.progress("compressed"),
+            ),
+        )
+        self._bench = None  # its graphs are the original's
 
     def _tune(self, section: TuneSection) -> None:
         runner, key = self.runner, self._tuned_key(section)

@@ -87,6 +87,7 @@ def _variants(targets: dict[str, Any]) -> list[dict[str, Any]]:
             "grid": data["grid"],
             "targets": [name],
             "rewrites": data["rewrites"],
+            "compressed": data["compressed"] and _compressed(data["compressed"]),
             "tuned": data["tuned"] and _tuned(data["tuned"]),
             "tensors": [t | {"picture": _histogram(t)} for t in diagnosis["tensors"]],
             "weights": [
@@ -94,6 +95,20 @@ def _variants(targets: dict[str, Any]) -> list[dict[str, Any]]:
             ],
         }
     return list(variants.values())
+
+
+def _compressed(compressed: dict[str, Any]) -> dict[str, Any]:
+    """Rows of the models on the way, and curves as of ``_tuned``, those of all phases."""
+    return {
+        "rows": compressed["waterfall"],
+        "settings": yaml.safe_dump({"compress": compressed["settings"]}, sort_keys=False),
+        "budget": compressed["settings"]["budget"],
+        "curves": [
+            Markup(curve_svg(f"{phase}: {name}", points))
+            for phase, history in compressed["history"].items()
+            for name, points in curves(history).items()
+        ],
+    }
 
 
 def _tuned(tuned: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from edgegan.evaluation.names import FID_OF_ORIGINAL, in_report
 from edgegan.evaluation.score import score_of
 from edgegan.latency.confidence import Estimate
 from edgegan.latency.environment import environment, package_versions
+from edgegan.reports.waterfall import compression_of
 from edgegan.results import TargetResults
 from edgegan.runtimes.trt_library import FLAVOURS, why_no_build
 from edgegan.targets import why_inexact
@@ -44,6 +45,7 @@ def _target(result: TargetResults) -> dict[str, Any]:
         "grid": variant.variant.grid.name,
         "rewrites": variant.read("lowered", "lowering")["rewrites"],
         "kept_float": variant.read("emitted")["kept_float"],
+        "compressed": compression_of(variant),
         "tuned": variant.read("tuned") if "tuned" in variant.folders else None,
         "diagnosis": variant.read("diagnosis"),
         "unavailable": result.unavailable,

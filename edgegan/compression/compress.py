@@ -1,0 +1,271 @@
+"""From a generator to a smaller one, by the recipe's section ``compress``."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from edgegan.card import card_folder, load_card
+from edgegan.compression.attention import tap_student, tap_teacher
+from edgegan.compression.channels import Channels, Kept, find_channels, simplified
+from edgegan.compression.examples import Examples, Inputs
+from edgegan.compression.graph_student import GraphStudent
+from edgegan.compression.identity import ALL
+from edgegan.compression.masks import WAY
+from edgegan.compression.progressive import drop_masks, masks_of
+from edgegan.compression.removal import TOLERANCE, mask_channels, remove_channels
+from edgegan.compression.sections import CompressionLossSection, CompressSection
+from edgegan.compression.selection import choose, hidden_channels, parameters_left
+from edgegan.compression.structure import build_student
+from edgegan.compression.task import CompressionTask, Judges
+from edgegan.compression.teacher import adapted
+from edgegan.errors import ModelError, RecipeError
+from edgegan.evaluation.folders import real_pictures
+from edgegan.generators.load import load_module
+from edgegan.lowering.capture import capture
+from edgegan.lowering.graph import EXAMPLE_BATCH
+from edgegan.lowering.lower import relative_error
+from edgegan.progress import Report
+from edgegan.recipe import ResolvedRecipe
+from edgegan.training.average import settle
+from edgegan.training.loop import Progress, Schedule, train
+from edgegan.training.processes import Processes, here
+from edgegan.tuning.examples import RealImages
+from edgegan.tuning.history import Record, read_history
+
+_SETTLING = 100
+_PRUNING, _TRAINING = "pruning", "training"
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """What came out.
+
+    Attributes:
+        graph: smaller, of all inputs; simplified.
+        kept: channels that stayed.
+        parameters: of the graph before and after removal.
+        masked_error: largest difference of the smaller graph from the masked one, relative to the output's
+            range, when the channels were removed.
+        history: of each phase, see ``tuning.history``.
+    """
+
+    graph: fx.GraphModule
+    kept: Kept
+    parameters: tuple[int, int]
+    masked_error: float
+    history: dict[str, list[Record]]
+
+
+@dataclass
+class Compression:
+    """One run of it.
+
+    Attributes:
+        resolved: the recipe.
+        folder: where the generator's files lie.
+        inputs: makes so many inputs from a seed, or takes them from files.
+        work: receives checkpoints and logs; a run that is killed goes on from there.
+        report: called with steps done, all steps, and the losses.
+    """
+
+    resolved: ResolvedRecipe
+    folder: Path
+    inputs: Callable[[int, int], Inputs]
+    work: Path
+    report: Report
+    history: dict[str, list[Record]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        section = self.resolved.recipe.compress
+        assert section is not None
+        self.section: CompressSection = section
+        self.spec = self.resolved.generator
+        if self.spec.fixed:
+            raise RecipeError(
+                f"generator.fixed: {', '.join(self.spec.fixed)} must stay free while a generator is "
+                "compressed; leave `fixed` out, or `compress`."
+            )
+        self.example = self.inputs(EXAMPLE_BATCH, 0)
+        self.labels = tuple(i for i, item in enumerate(self.spec.inputs) if item.classes)
+        self.device = here().device
+
+    def run(self) -> Compressed:
+        """Compress.
+
+        Raises:
+            EdgeganError: if the generator cannot be pruned so, or a network is missing.
+        """
+        torch.manual_seed(self.section.seed)
+        return self._on_graph() if self.section.on_graph else self._on_module()
+
+    def _on_module(self) -> Compressed:
+        section, pruning = self.section, self.section.pruning
+        student = build_student(section, self.spec, self.folder).requires_grad_(True)
+        student.to(memory_format=torch.channels_last)
+        loss, steps = section.loss, section.all_steps
+        if pruning is not None and pruning.two_step:
+            alone = loss.model_copy(update={"attention": 0.0, "output": 0.0})
+            student = self._learn(_PRUNING, student, alone, steps // 2)
+            student = self._learn(_TRAINING, student, loss, steps - steps // 2, steps // 2)
+        else:
+            student = self._learn(_TRAINING, student, loss, steps)
+        masked, channels = self._captured(student)
+        kept = hidden_channels(masked, channels)
+        drop_masks(student)
+        graph, channels = self._captured(student)
+        return self._removed(graph, channels, kept, masked)
+
+    def _on_graph(self) -> Compressed:
+        section, pruning = self.section, self.section.pruning
+        assert pruning is not None
+        graph, channels = self._captured(self._original())
+        steps, first = section.all_steps, 0
+        if pruning.method == "slimming":
+            first = steps // 2
+            student = GraphStudent(graph)
+            if not student.gains():
+                choose(graph, channels, pruning)  # says so
+            graph = self._learn(_PRUNING, student, section.loss, first).graph  # type: ignore[assignment]
+        kept = choose(graph, channels, pruning)
+        masked = mask_channels(graph, channels, kept)
+        removed = self._removed(graph, channels, kept, masked)
+        student = GraphStudent(removed.graph)
+        learned = self._learn(_TRAINING, student, section.loss, steps - first, first).graph
+        assert isinstance(learned, fx.GraphModule)
+        return replace(removed, graph=learned)
+
+    def _removed(
+        self, graph: fx.GraphModule, channels: Channels, kept: Kept, masked: fx.GraphModule
+    ) -> Compressed:
+        smaller = remove_channels(graph, channels, kept, self.example)
+        error = relative_error(masked, smaller, self.example)
+        if not error <= TOLERANCE:
+            raise ModelError(
+                f"without its hidden channels the generator differs by {error:.1e} (limit "
+                f"{TOLERANCE:.0e}): something gives back what a mask hides. Please report the "
+                "generator's source."
+            )
+        parameters = (parameters_left(graph, channels, {}), parameters_left(graph, channels, kept))
+        return Compressed(smaller, kept, parameters, error, self.history)
+
+    def _captured(self, module: nn.Module) -> tuple[fx.GraphModule, Channels]:
+        graph = simplified(capture(module.cpu(), self.example), self.example)
+        return graph, find_channels(graph)
+
+    def _learn(
+        self,
+        name: str,
+        student: nn.Module,
+        loss: CompressionLossSection,
+        steps: int,
+        before: int = 0,
+    ) -> nn.Module:
+        """One phase; returns the average of the weights, with statistics of its own."""
+        section, pruning = self.section, self.section.pruning
+        examples, student = self._examples(loss), student.to(self.device).requires_grad_(True)
+        for mask in masks_of(student):
+            mask.follow_state()
+        average = copy.deepcopy(student)  # before features are tapped
+        deadline = 1.0 if pruning is None else pruning.deadline
+        mask_rate = section.mask_rate or WAY / max(1.0, steps / 2)
+        task = CompressionTask(
+            student,
+            average,
+            section,
+            loss,
+            self._judges(name, student, loss),
+            self.labels,
+            len(self.spec.inputs),
+            deadline,
+            mask_rate,
+        )
+        batch = min(section.batch_size, len(examples))
+        schedule = Schedule(
+            steps / (len(examples) // batch), batch, section.seed, precision=section.precision
+        )
+
+        def report(progress: Progress) -> None:
+            self.report(before + progress.step, section.all_steps, progress.losses)
+
+        alone = Processes(device=self.device)
+        log, often = self.work / f"{name}.jsonl", max(1, min(50, steps // 20))
+        train(task, examples, schedule, self.work / f"{name}.pt", log, report, often, None, alone)
+        self.history[name] = read_history(log)
+        torch.manual_seed(section.seed)
+        for mask in masks_of(average):
+            assert pruning is not None and pruning.ratio is not None
+            mask.binarize(pruning.ratio, at_last=True)
+        settle(average, lambda: self._moved(examples.draw(batch)), _SETTLING)
+        return average.cpu().requires_grad_(False)
+
+    def _moved(self, inputs: Inputs) -> Inputs:
+        return tuple(value.to(self.device) for value in inputs)
+
+    def _judges(self, name: str, student: nn.Module, loss: CompressionLossSection) -> Judges:
+        section, pruning = self.section, self.section.pruning
+        teacher, taps = None, None
+        if loss.attention or loss.output or (loss.adversarial and section.real == "teacher"):
+            module, specs = self._teacher()
+            teacher = adapted(module.to(self.device), self.spec.inputs, specs)
+            if loss.attention:
+                taps = (tap_student(student), tap_teacher(module))
+        slimming = pruning is not None and pruning.method == "slimming" and name == _PRUNING
+        gains = student.gains if slimming and isinstance(student, GraphStudent) else None
+        return Judges(
+            teacher,
+            taps,
+            self._discriminator().to(self.device) if loss.adversarial else None,
+            [mask for mask in masks_of(student) if not mask.binary],
+            *([gains] if gains else []),
+        )
+
+    def _original(self) -> nn.Module:
+        spec = self.spec
+        return load_module(spec.source, spec.arguments, self.folder / spec.weights, self.folder)
+
+    def _teacher(self) -> tuple[nn.Module, Any]:
+        section = self.section.teacher
+        if section is None:
+            return self._original(), self.spec.inputs
+        if section.own is not None:
+            spec, folder = section.own, self.folder
+        else:
+            assert section.zoo is not None
+            found = load_card(section.zoo).generator
+            if found is None:
+                raise RecipeError(
+                    f"compress.teacher: {section.zoo!r} is a feature network; name a generator."
+                )
+            spec, folder = found, card_folder(section.zoo)
+        module = load_module(spec.source, spec.arguments, folder / spec.weights, folder)
+        return module, spec.inputs
+
+    def _discriminator(self) -> nn.Module:
+        network = self.section.discriminator or self.resolved.discriminator
+        if network is None:
+            raise RecipeError(
+                "compress.loss.adversarial: the generator has no discriminator; give one as "
+                "`compress.discriminator`, or set the weight to 0."
+            )
+        weights = self.folder / network.weights
+        return load_module(network.source, network.arguments, weights, self.folder).train()
+
+    def _examples(self, loss: CompressionLossSection) -> Examples:
+        section, specs = self.section, self.spec.inputs
+        stored, real = None, None
+        if any(item.data for item in specs):
+            stored = self.inputs(section.images, section.seed)
+        folder = self.resolved.compression_data
+        if folder is not None and loss.adversarial:
+            found = real_pictures(folder, "train", ALL, section.seed)
+            found = found.within(self.spec.output.value_range)
+            real = RealImages(found.label, found.count, found.take, found.labels)
+        count = section.images if real is None else real.count
+        return Examples(specs, count if stored is None else len(stored[0]), stored, real)

@@ -1,0 +1,99 @@
+"""A compressed generator in files: which channels stayed, and the weights; the code makes the rest.
+
+``compressed.json`` names the channels that stay, layer by layer, and ``weights.safetensors`` holds the
+weights of what stays. The smaller graph is made from both by the steps that made it: the recipe's
+architecture is built and captured, and the same channels are removed. No file holds code, and none a graph.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import fx, nn
+
+from edgegan.compression.channels import Kept, find_channels, simplified
+from edgegan.compression.progressive import drop_masks, make_progressive
+from edgegan.compression.removal import remove_channels
+from edgegan.compression.sections import CompressSection
+from edgegan.errors import ModelError
+from edgegan.generators.contract import GeneratorSpec
+from edgegan.generators.load import build_module, load_module
+from edgegan.lowering.capture import capture
+
+DOCUMENT, WEIGHTS = "compressed.json", "weights.safetensors"
+
+
+def build_student(section: CompressSection, spec: GeneratorSpec, folder: Path) -> nn.Module:
+    """The module that learns; of progressive pruning with its masks.
+
+    Raises:
+        ModelError: if it cannot be built, or has no blocks to prune.
+    """
+    if section.student is not None:
+        module = build_module(section.student.source, section.student.arguments, folder)
+    elif section.random:
+        module = build_module(spec.source, spec.arguments, folder)
+    else:
+        module = load_module(spec.source, spec.arguments, folder / spec.weights, folder)
+    pruning = section.pruning
+    if pruning is not None and pruning.method == "progressive":
+        assert pruning.ratio is not None
+        make_progressive(module, pruning.ratio, pruning.multiple, pruning.stem)
+    return module
+
+
+def save(folder: Path, graph: fx.GraphModule, kept: Kept, about: dict[str, Any]) -> None:
+    """Write both files; ``about`` goes into the document."""
+    state = {name: value.detach().cpu().contiguous() for name, value in graph.state_dict().items()}
+    save_file(state, folder / WEIGHTS)
+    document = {
+        "schema": "edgegan.compressed/1",
+        "kept": {n: list(k) for n, k in kept.items()},
+    } | about
+    (folder / DOCUMENT).write_text(json.dumps(document, indent=2) + "\n")
+
+
+def rebuild(
+    section: CompressSection,
+    spec: GeneratorSpec,
+    folder: Path,
+    stored: Path,
+    example: tuple[torch.Tensor, ...],
+) -> fx.GraphModule:
+    """The compressed generator as a captured graph.
+
+    Args:
+        section: that it was compressed by.
+        spec: of the original.
+        folder: where the original's weights and local modules lie.
+        stored: with both files.
+        example: inputs with the example batch.
+
+    Raises:
+        ModelError: if the files do not fit the architecture.
+    """
+    module = build_student(section, spec, folder).eval().requires_grad_(False)
+    drop_masks(module)
+    graph = simplified(capture(module, example), example)
+    kept = json.loads((stored / DOCUMENT).read_text())["kept"]
+    stays = {name: tuple(places) for name, places in kept.items()}
+    smaller = remove_channels(graph, find_channels(graph), stays, example)
+    _fill(smaller, stored / WEIGHTS)
+    return smaller
+
+
+def _fill(graph: fx.GraphModule, path: Path) -> None:
+    weights = load_file(path)
+    for name, value in graph.state_dict().items():
+        own = weights.get(name)
+        if own is None or own.shape != value.shape:
+            found = "is not there" if own is None else f"has the shape {list(own.shape)}"
+            raise ModelError(
+                f"{path}: {name} must have the shape {list(value.shape)}, and {found}; compress the "
+                "generator again."
+            )
+        value.copy_(own)
