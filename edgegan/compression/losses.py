@@ -37,7 +37,8 @@ def class_aware_loss(
         (_unit(attention_map(t)) - _unit(attention_map(s))).norm(dim=1).mean()
         for t, s in zip(teacher, student, strict=True)
     ]
-    return torch.stack(distances).mean()
+    mean: torch.Tensor = torch.stack(distances).mean()
+    return mean
 
 
 def _unit(maps: torch.Tensor) -> torch.Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import yaml
 from safetensors.torch import save_file
@@ -38,7 +39,10 @@ JUDGE: dict[str, Any] = {
 
 
 def inputs(latent: int) -> list[dict[str, Any]]:
-    return [{"name": "latent", "shape": [latent]}, {"name": "label", "law": "classes", "classes": 3}]
+    return [
+        {"name": "latent", "shape": [latent]},
+        {"name": "label", "law": "classes", "classes": 3},
+    ]
 
 
 PPCD: dict[str, Any] = {
@@ -74,8 +78,9 @@ def write_conditional(folder: Path, compress: dict[str, Any], **sections: Any) -
     save_file(student.state_dict(), folder / "student.safetensors")
     save_file(biggan.Generator(**TEACHER).state_dict(), folder / "teacher.safetensors")
     save_file(sagan.ResidualDiscriminator(**JUDGE).state_dict(), folder / "judge.safetensors")
+    random = np.random.default_rng(0)
     for name in "abc":
-        save_pictures(folder / "pictures" / name, 8, 16)
+        save_pictures(folder / "pictures" / name, random.uniform(-1, 1, (8, 1, 16, 16)))
     recipe = {
         "schema": "edgegan.recipe/1",
         "name": "conditional",
