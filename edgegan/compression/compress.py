@@ -40,6 +40,9 @@ from edgegan.tuning.examples import RealImages
 from edgegan.tuning.history import Record, read_history
 
 _SETTLING = 100
+_UNDEFENDED = 0.05
+"""Share of the steps after which a channel is gone that only its sparsity moves; see docs/compression.md."""
+
 _PRUNING, _TRAINING = "pruning", "training"
 
 
@@ -174,7 +177,7 @@ class Compression:
             mask.follow_state()
         average = copy.deepcopy(student)  # before features are tapped
         deadline = 1.0 if pruning is None else pruning.deadline
-        mask_rate = section.mask_rate or WAY / max(1.0, steps / 2)
+        mask_rate = section.mask_rate or WAY / max(1.0, _UNDEFENDED * steps)
         task = CompressionTask(
             student,
             average,

@@ -44,4 +44,5 @@ def class_aware_loss(
 def _unit(maps: torch.Tensor) -> torch.Tensor:
     """``[N, H, W]`` to ``[N, H W]`` of length 1."""
     rows = maps.flatten(1)
-    return rows / rows.norm(dim=1, keepdim=True).clamp_min(1e-12)
+    unit: torch.Tensor = rows / rows.norm(dim=1, keepdim=True).clamp_min(1e-12)
+    return unit

@@ -132,7 +132,7 @@ class CompressSection(Strict):
         batch_size: images a step.
         learning_rate, discriminator_rate: of Adam; in the second half of the steps they fall to 0.
         mask_rate: of Adam for progressive masks; by default so that a channel that nothing speaks for is
-            gone after half of the pruning's steps.
+            gone after a twentieth of the pruning's steps.
         betas: of Adam.
         average_decay: of the moving average of weights that is kept.
         precision: of convolutions and matrix products.

@@ -22,6 +22,9 @@ from edgegan.training.average import follow
 from edgegan.training.loop import Batch
 from edgegan.training.losses import LOSSES
 
+_MASK_BETAS = (0.9, 0.999)
+"""Of Adam for masks: whether a channel counts is seen over many batches."""
+
 
 @dataclass(frozen=True)
 class Judges:
@@ -78,7 +81,8 @@ class CompressionTask:
         others = [value for value in student.parameters() if id(value) not in masks]
         groups: list[dict[str, Any]] = [{"params": others}]
         if masks:
-            groups.append({"params": [mask.weight for mask in judges.masks]})
+            weights = [mask.weight for mask in judges.masks]
+            groups.append({"params": weights, "betas": _MASK_BETAS})
         self.optimizer = torch.optim.Adam(groups, section.learning_rate, section.betas)
         self.d_optimizer: torch.optim.Adam | None = None
         if judges.discriminator is not None:

@@ -7,17 +7,26 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
+from edgegan.compression.channels import simplified
 from edgegan.compression.compress import Compressed, Compression
+from edgegan.compression.graph_student import GraphStudent
 from edgegan.compression.masks import kept_count
 from edgegan.compression.structure import rebuild, save
+from edgegan.compression.teacher import adapted
 from edgegan.errors import EdgeganError
+from edgegan.generators import cyclegan, dcgan
+from edgegan.generators.contract import InputSpec
+from edgegan.lowering.capture import capture
 from edgegan.recipe import load_recipe, resolve
 from edgegan.stages import Workbench
 from edgegan.targets import find_target
 from tests.compression.conditional import PPCD, write_conditional
+from tests.evaluation.made import save_pictures
 from tests.models import write_own_generator
 
 
@@ -60,6 +69,10 @@ def test_ppcd_removes_just_more_than_its_ratio(tmp_path: Path) -> None:
     assert losses(result, "training") == {
         "adversarial", "attention", "pruning", "discriminator", "binary_masks",
     }  # fmt: skip
+    first = result.history["training"][0]
+    assert first["step"] == 1
+    expected = 0.01 * 1.01 * (16 + 16 + 16 + 8 + 8) / 5  # equations 2, 5 and 8, where it starts
+    assert first["pruning"] == pytest.approx(expected, rel=1e-5)
     before, after = result.parameters
     assert after == sum(p.numel() for p in result.graph.parameters()) < 0.6 * before
     shapes = {name: tuple(p.shape) for name, p in result.graph.named_parameters()}
@@ -206,6 +219,27 @@ def test_as_few_parameters_as_asked(tmp_path: Path) -> None:
         compress(bench_of(path, "compress.pruning.parameters=0.01"), tmp_path / "other")
 
 
+def test_pictures_to_pictures(tmp_path: Path) -> None:
+    """CycleGAN on pictures of a folder, which are stored: inner layers and streams lose half."""
+    images = np.random.default_rng(0).uniform(-1, 1, (12, 3, 8, 8))
+    save_pictures(tmp_path / "own" / "pictures", images.astype(np.float32))
+    source = {
+        "source": "edgegan.generators.cyclegan:Generator",
+        "arguments": {"width": 4, "blocks": 1},
+        "weights": "weights.safetensors",
+        "inputs": [{"name": "picture", "shape": [3, 8, 8], "data": "pictures"}],
+    }
+    section = {"pruning": {"ratio": 0.5, "multiple": 2}, "steps": 20, "batch_size": 4, "images": 12}
+    path = write_own_generator(tmp_path / "own", generator=source, compress=section)
+    save_file(cyclegan.Generator(4, 1).state_dict(), tmp_path / "own" / "weights.safetensors")
+    result = compress(bench_of(path), tmp_path / "work")
+    assert {n: len(k) for n, k in result.kept.items()} == {
+        "model.1": 2, "model.4": 4, "model.7": 8, "model.10.body.1": 8, "model.11": 4, "model.14": 2,
+    }  # fmt: skip
+    learned = result.history["training"]
+    assert learned[-1]["output"] < learned[0]["output"]
+
+
 TEACHERS = (
     "compress.teacher: it takes latent .*, and the student latent .*; a teacher must take the same"
 )
@@ -246,3 +280,35 @@ def test_what_cannot_be_pruned_is_said(tmp_path: Path, pruning: dict[str, Any], 
     )
     with pytest.raises(EdgeganError, match=said):
         compress(bench_of(path), tmp_path / "work")
+
+
+def test_a_graph_trains_as_the_module_does() -> None:
+    """Its batch norms see the batch and follow its statistics; in eval mode it is the graph."""
+    torch.manual_seed(0)
+    module = dcgan.Generator(8, (6, 4), 1)
+    inputs, example = torch.randn(5, 8), (torch.randn(2, 8),)
+    student = GraphStudent(simplified(capture(copy.deepcopy(module), example), example))
+    assert torch.allclose(student.train()(inputs), module.train()(inputs), atol=1e-6)
+    state, own = student.graph.state_dict(), module.state_dict()
+    for name in ("main.1.running_mean", "main.4.running_var"):
+        assert torch.allclose(state[name], own[name], atol=1e-6)
+        assert state[name].abs().max() > 0
+    assert torch.allclose(student.eval()(inputs), module.eval()(inputs), atol=1e-6)
+    assert len(student.gains()) == 2
+
+
+def test_a_teacher_sees_the_beginning_of_a_longer_latent() -> None:
+    own = (InputSpec(shape=(5,)), InputSpec(name="label", law="classes", classes=3))
+    theirs = (InputSpec(shape=(2,)), InputSpec(name="y", law="classes", classes=3))
+    seen: list[torch.Tensor] = []
+
+    class Teacher(torch.nn.Module):
+        def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+            seen.extend(inputs)
+            return inputs[0]
+
+    latent, label = torch.arange(10.0).reshape(2, 5), torch.tensor([2, 1])
+    adapted(Teacher(), own, theirs)(latent, label)
+    assert seen[0].tolist() == [[0.0, 1.0], [5.0, 6.0]] and seen[1].tolist() == [2, 1]
+    with pytest.raises(EdgeganError, match=r"takes label 3, latent \[5\], .* latent \[2\], y 3;"):
+        adapted(Teacher(), theirs, own[::-1])
