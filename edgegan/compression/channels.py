@@ -14,8 +14,10 @@ import numpy as np
 import torch
 from torch import fx
 
-from edgegan.compression.channel_rules import Rules
+from edgegan.compression.layer_rules import LAYER_RULES
+from edgegan.compression.movement_rules import MOVEMENT_RULES, pointwise
 from edgegan.compression.ties import Ids
+from edgegan.compression.walk import Walk
 from edgegan.lowering.canonicalize import Canonicalize
 from edgegan.lowering.fold_constants import FoldConstants
 from edgegan.lowering.graph import annotate_shapes
@@ -110,21 +112,21 @@ def simplified(graph: fx.GraphModule, example: tuple[torch.Tensor, ...]) -> fx.G
 
 def find_channels(graph: fx.GraphModule) -> Channels:
     """Of a simplified graph."""
-    rules = Rules(graph)
+    walk = Walk(LAYER_RULES | MOVEMENT_RULES, otherwise=pointwise)
     for node in graph.graph.nodes:
-        rules.visit(node)
-    ties = rules.ties
+        walk.visit(node)
+    walk.finish()
+    root = walk.ties.root
     slices = tuple(
-        Slice(name, axis, makes, ties.root(ids))
-        for (name, axis), (ids, makes) in rules.finish().items()
+        Slice(name, axis, makes, root(ids)) for (name, axis), (ids, makes) in walk.slices.items()
     )
-    uses = tuple(Use(node, place, axis, ties.root(ids)) for node, place, axis, ids in rules.uses)
+    uses = tuple(Use(node, place, axis, root(ids)) for node, place, axis, ids in walk.uses)
     axes = {
-        node.name: tuple(None if ids is None else ties.root(ids) for ids in layout)
-        for node, layout in rules.layouts.items()
+        node.name: tuple(None if ids is None else root(ids) for ids in layout)
+        for node, layout in walk.layouts.items()
     }
-    makers = {int(root): path for ids, path in reversed(rules.makers) for root in ties.root(ids)}
-    return Channels(_groups(slices, ties.pinned(), makers), slices, uses, axes)
+    makers = {int(one): path for ids, path in reversed(walk.makers) for one in root(ids)}
+    return Channels(_groups(slices, walk.ties.pinned(), makers), slices, uses, axes)
 
 
 def _groups(

@@ -6,18 +6,21 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import fx, nn
 
-from edgegan.card import card_folder, load_card
 from edgegan.compression.attention import tap_student, tap_teacher
 from edgegan.compression.channels import Channels, Kept, find_channels, simplified
 from edgegan.compression.examples import Examples, Inputs
 from edgegan.compression.graph_student import GraphStudent
-from edgegan.compression.identity import ALL
 from edgegan.compression.masks import WAY
+from edgegan.compression.networks import (
+    find_teacher,
+    load_discriminator,
+    load_generator,
+    load_pictures,
+)
 from edgegan.compression.progressive import drop_masks, masks_of
 from edgegan.compression.removal import TOLERANCE, mask_channels, remove_channels
 from edgegan.compression.sections import CompressionLossSection, CompressSection
@@ -26,8 +29,6 @@ from edgegan.compression.structure import build_student
 from edgegan.compression.task import CompressionTask, Judges
 from edgegan.compression.teacher import adapted
 from edgegan.errors import ModelError, RecipeError
-from edgegan.evaluation.folders import real_pictures
-from edgegan.generators.load import load_module
 from edgegan.lowering.capture import capture
 from edgegan.lowering.graph import EXAMPLE_BATCH
 from edgegan.lowering.lower import relative_error
@@ -36,12 +37,11 @@ from edgegan.recipe import ResolvedRecipe
 from edgegan.training.average import settle
 from edgegan.training.loop import Progress, Schedule, train
 from edgegan.training.processes import Processes, here
-from edgegan.tuning.examples import RealImages
 from edgegan.tuning.history import Record, read_history
 
 _SETTLING = 100
 _UNDEFENDED = 0.05
-"""Share of the steps after which a channel is gone that only its sparsity moves; see docs/compression.md."""
+"""Share of the steps after which a channel is gone that only its sparsity moves: docs/compression.md."""
 
 _PRUNING, _TRAINING = "pruning", "training"
 
@@ -128,7 +128,7 @@ class Compression:
     def _on_graph(self) -> Compressed:
         section, pruning = self.section, self.section.pruning
         assert pruning is not None
-        graph, channels = self._captured(self._original())
+        graph, channels = self._captured(load_generator(self.spec, self.folder))
         steps, first = section.all_steps, 0
         if pruning.method == "slimming":
             first = steps // 2
@@ -213,62 +213,29 @@ class Compression:
 
     def _judges(self, name: str, student: nn.Module, loss: CompressionLossSection) -> Judges:
         section, pruning = self.section, self.section.pruning
-        teacher, taps = None, None
+        teacher, taps, discriminator = None, None, None
         if loss.attention or loss.output or (loss.adversarial and section.real == "teacher"):
-            module, specs = self._teacher()
-            teacher = adapted(module.to(self.device), self.spec.inputs, specs)
+            spec, folder = find_teacher(section, self.spec, self.folder)
+            module = load_generator(spec, folder).to(self.device)
+            teacher = adapted(module, self.spec.inputs, spec.inputs)
             if loss.attention:
                 taps = (tap_student(student), tap_teacher(module))
+        if loss.adversarial:
+            discriminator = load_discriminator(section, self.resolved, self.folder).to(self.device)
         slimming = pruning is not None and pruning.method == "slimming" and name == _PRUNING
         gains = student.gains if slimming and isinstance(student, GraphStudent) else None
         return Judges(
             teacher,
             taps,
-            self._discriminator().to(self.device) if loss.adversarial else None,
+            discriminator,
             [mask for mask in masks_of(student) if not mask.binary],
             *([gains] if gains else []),
         )
 
-    def _original(self) -> nn.Module:
-        spec = self.spec
-        return load_module(spec.source, spec.arguments, self.folder / spec.weights, self.folder)
-
-    def _teacher(self) -> tuple[nn.Module, Any]:
-        section = self.section.teacher
-        if section is None:
-            return self._original(), self.spec.inputs
-        if section.own is not None:
-            spec, folder = section.own, self.folder
-        else:
-            assert section.zoo is not None
-            found = load_card(section.zoo).generator
-            if found is None:
-                raise RecipeError(
-                    f"compress.teacher: {section.zoo!r} is a feature network; name a generator."
-                )
-            spec, folder = found, card_folder(section.zoo)
-        module = load_module(spec.source, spec.arguments, folder / spec.weights, folder)
-        return module, spec.inputs
-
-    def _discriminator(self) -> nn.Module:
-        network = self.section.discriminator or self.resolved.discriminator
-        if network is None:
-            raise RecipeError(
-                "compress.loss.adversarial: the generator has no discriminator; give one as "
-                "`compress.discriminator`, or set the weight to 0."
-            )
-        weights = self.folder / network.weights
-        return load_module(network.source, network.arguments, weights, self.folder).train()
-
     def _examples(self, loss: CompressionLossSection) -> Examples:
         section, specs = self.section, self.spec.inputs
-        stored, real = None, None
-        if any(item.data for item in specs):
-            stored = self.inputs(section.images, section.seed)
-        folder = self.resolved.compression_data
-        if folder is not None and loss.adversarial:
-            found = real_pictures(folder, "train", ALL, section.seed)
-            found = found.within(self.spec.output.value_range)
-            real = RealImages(found.label, found.count, found.take, found.labels)
+        files = any(item.data for item in specs)
+        stored = self.inputs(section.images, section.seed) if files else None
+        real = load_pictures(section, self.resolved) if loss.adversarial else None
         count = section.images if real is None else real.count
         return Examples(specs, count if stored is None else len(stored[0]), stored, real)

@@ -8,7 +8,7 @@ import torch
 from torch import fx, nn
 from torch.nn import functional as F
 
-from edgegan.compression.channel_rules import BATCH_NORM
+from edgegan.compression.layer_rules import BATCH_NORM
 from edgegan.lowering.graph import argument, is_call, is_parameter
 
 aten = torch.ops.aten

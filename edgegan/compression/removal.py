@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import fx, nn
 
-from edgegan.compression.channel_rules import GROUPS
 from edgegan.compression.channels import Channels, Kept
+from edgegan.compression.layer_rules import GROUPS
 from edgegan.compression.ties import Ids
 from edgegan.errors import ModelError
 from edgegan.lowering.graph import add_parameter, annotate_shapes, argument, insert_call, path_of
@@ -129,11 +129,11 @@ def _stays(ids: Ids, gone: set[int]) -> np.ndarray[Any, np.dtype[np.bool_]]:
 
 
 def _get(graph: fx.GraphModule, name: str) -> torch.Tensor:
-    value: torch.Tensor = operator_path(graph, name)
+    value: torch.Tensor = value_at(graph, name)
     return value.detach()
 
 
-def operator_path(graph: nn.Module, name: str) -> Any:
+def value_at(graph: nn.Module, name: str) -> Any:
     """What lies at a dotted path."""
     value: Any = graph
     for part in name.split("."):
@@ -143,7 +143,7 @@ def operator_path(graph: nn.Module, name: str) -> Any:
 
 def _set(graph: fx.GraphModule, name: str, value: torch.Tensor) -> None:
     path, _, leaf = name.rpartition(".")
-    holder = operator_path(graph, path) if path else graph
+    holder = value_at(graph, path) if path else graph
     if leaf in holder._parameters:
         value = nn.Parameter(value.contiguous(), requires_grad=False)
     setattr(holder, leaf, value)
