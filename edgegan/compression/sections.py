@@ -173,6 +173,10 @@ class CompressSection(Strict):
             raise ValueError(
                 "l1 and slimming choose by trained weights; leave out `random` and `student`"
             )
+        if not (self.pruning or self.student or self.teacher):
+            raise ValueError("nothing would become smaller; give `pruning` or a `student`")
+        if self.pruning and self.pruning.two_step and not self.loss.adversarial:
+            raise ValueError("two_step prunes by the GAN loss; set loss.adversarial above 0")
         if self.student and self.random:
             raise ValueError("a student has random weights anyway; leave out `random`")
         return self

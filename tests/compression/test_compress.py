@@ -254,6 +254,17 @@ TEACHERS = (
         (["compress.pruning.layers=[project]"], "progressive takes `ratio`"),
         (["compress.los.adversarial=1"], "did you mean 'loss'"),
         (["compress.loss={output: 0}"], "one of adversarial, attention and output"),
+        (["compress.pruning=null", "compress.teacher=null"], "nothing would become smaller"),
+        (
+            [
+                "compress.pruning.two_step=true",
+                "compress.loss.adversarial=0",
+                "compress.data=null",
+                "compress.real=teacher",
+                "compress.discriminator=null",
+            ],
+            "two_step prunes by the GAN loss",
+        ),
         (["compress.discriminator=null"], "the generator has no discriminator"),
         (["compress.teacher={zoo: fashion-features}"], "is a feature network; name a generator"),
         (["compress.teacher={zoo: mnist-mlp}"], TEACHERS),

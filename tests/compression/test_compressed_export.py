@@ -10,7 +10,7 @@ import onnx
 
 from edgegan.cache import StageCache
 from edgegan.checks.check import Verdict
-from edgegan.pipeline import export
+from edgegan.pipeline import export, plan
 from edgegan.progress import Event
 from edgegan.recipe import load_recipe
 from edgegan.verification import verify
@@ -90,3 +90,11 @@ def test_ppcd_and_four_bits_in_one_recipe(tmp_path: Path) -> None:
     shapes = [list(t.dims) for t in model.graph.initializer]
     assert [7 * 16] in shapes and [16 * 16] not in shapes, "the linear layer lost 9 of 16 channels"
     assert {check.verdict for check in verify(tmp_path / "b")} == {Verdict.PASS}
+
+
+def test_a_plan_is_of_the_original(tmp_path: Path) -> None:
+    """How small a generator will be is not known before it has learned."""
+    path = write_own_generator(tmp_path / "own", "own_planned", compress=L1)
+    (planned,) = plan(*load_recipe(str(path)))
+    (original,) = plan(*load_recipe(str(path), ("compress=null",)))
+    assert planned == original
