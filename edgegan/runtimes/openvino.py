@@ -79,7 +79,12 @@ class OpenVinoEngine:
         if shapes != self._shapes:
             self._compile(shapes)
         self._request.infer(dict(inputs), share_inputs=True)
-        ports = {port.any_name: port for port in self._compiled.outputs}
+        # outputs that are one tensor, once shapes are known, share their names
+        ports = {
+            name: port
+            for port in self._compiled.outputs
+            for name in (port.any_name, *sorted(port.names))
+        }
         names = list(ports) if outputs is None else list(outputs)
         return {name: np.array(self._request.get_tensor(ports[name]).data) for name in names}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,12 @@ import pytest
 import torch
 from torch import nn
 
+from edgegan.checks.tapped_engine import TappedEngine
 from edgegan.devices import why_not_native
 from edgegan.errors import BundleError, UnavailableError
+from edgegan.generators.stylegan import Generator
 from edgegan.latency.environment import environment
+from edgegan.quantization.placement import quantized_nodes
 from edgegan.runtimes.openvino import OpenVinoRuntime, execution_map_of
 from edgegan.runtimes.ort import OrtRuntime
 from edgegan.simulation.processors import OPENVINO
@@ -142,6 +146,23 @@ def test_parity_within_one_step(name: str) -> None:
 
 
 @requires_openvino
+@requires_exact_cpu
+def test_outputs_that_become_another_tensor_keep_their_names() -> None:
+    """For a batch of 1 some movements do nothing, and tensors before and behind them become one."""
+    target = find_target("openvino-x86")
+    generator = Generator(8, (8, 8, 4), 2, image_channels=1)
+    made = emitted(generator, (8,), target.lowering, target.grid)
+    names = quantized_nodes(made.placed.graph)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        path.write_bytes(made.onnx)
+        tapped = TappedEngine(path, names, OpenVinoRuntime())
+        for batch in (2, 1):
+            found = tapped.read(made.inputs(batch))
+            assert list(found) == tapped.names
+            assert len(found) > 10
+
+
 def test_a_broken_model_is_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "broken.onnx"
     path.write_bytes(b"not a model")
