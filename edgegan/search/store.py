@@ -94,9 +94,11 @@ class TrialStore:
         return sorted(found, key=lambda path: int(path.name.rpartition("-")[2]))
 
     def _claim(self, name: str) -> Path | None:
-        if self._is_running(name):
+        claims = self._claims(
+            name
+        )  # once: of two workers that saw the same, one creates the next file
+        if self._result(name).exists() or (claims and not _abandoned(claims[-1])):
             return None
-        claims = self._claims(name)
         generation = int(claims[-1].name.rpartition("-")[2]) + 1 if claims else 0
         path = self.folder / f"{name}.claim-{generation}"
         owner = json.dumps({"host": socket.gethostname(), "process": os.getpid()})

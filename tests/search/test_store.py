@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -56,6 +57,32 @@ def test_two_processes_share_the_trials(tmp_path: Path) -> None:
     assert len(finished) == len(problem().first_trials()) + problem().trials
     trials = take_trials(problem(), TrialStore(tmp_path / "store", "key"), measure)
     assert len(trials) == len(finished) and best(problem(), trials) is not None
+
+
+@pytest.mark.parametrize("dead", [False, True])
+def test_one_of_two_that_look_at_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dead: bool
+) -> None:
+    """The other one claims after this one has looked, and before it claims."""
+    ours, others = (TrialStore(tmp_path, "key") for _ in range(2))
+    if dead:
+        gone = subprocess.Popen([sys.executable, "-c", ""])
+        gone.wait()
+        owner = {"host": socket.gethostname(), "process": gone.pid}
+        (tmp_path / "0-1.claim-0").write_text(json.dumps(owner))
+    look, seen = ours._claims, []
+
+    def look_and_wait(name: str) -> list[Path]:
+        found = look(name)
+        if not seen:
+            seen.append(others._claim(name))
+        return found
+
+    monkeypatch.setattr(ours, "_claims", look_and_wait)
+    with ours.claimed("0-1") as mine:
+        assert not mine
+    assert seen[0] is not None and seen[0].exists()
+    assert ours.running() == {"0-1"}
 
 
 def test_a_killed_worker_is_taken_over(tmp_path: Path) -> None:
