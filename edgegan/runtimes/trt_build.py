@@ -151,7 +151,7 @@ def _ask_worker(
     request = {
         "flavour": flavour.name,
         "model": str(model.resolve()),
-        "name": str(model),
+        "name": model.name,
         "capability": capability,
         "batch": [batch.min, batch.opt, batch.max],
         "timing_cache": str(cache.resolve()) if cache else None,
@@ -161,7 +161,9 @@ def _ask_worker(
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if not (folder / ANSWER).is_file():
         lines = result.stderr.strip().splitlines() or [f"it ended with {result.returncode}"]
-        raise ModelError(f"{model}: {flavour.title} broke down while building: {lines[-1][:300]}.")
+        raise ModelError(
+            f"{model.name}: {flavour.title} broke down while building: {lines[-1][:300]}."
+        )
     answer: dict[str, Any] = json.loads((folder / ANSWER).read_text())
     if "error" in answer:
         raise getattr(errors, answer["error"])(answer["message"])
