@@ -33,6 +33,7 @@ from edgegan.emit.rows import rows_as_pixels
 from edgegan.evaluation.engines import Compared, measure_engines
 from edgegan.evaluation.folders import real_pictures
 from edgegan.evaluation.networks import Network, find_network
+from edgegan.evaluation.pictures import Pictures
 from edgegan.generators.fixed import fix_inputs
 from edgegan.generators.inputs import draw_inputs, draw_other_sizes
 from edgegan.generators.latents import RANGES, Samples
@@ -64,7 +65,6 @@ from edgegan.simulation.exact import simulate
 from edgegan.simulation.processors import BY_DEFINITION, arithmetic_of
 from edgegan.targets import Target, Variant
 from edgegan.training.processes import here
-from edgegan.tuning.examples import RealImages
 from edgegan.tuning.history import read_history
 from edgegan.tuning.networks import load_discriminator, load_stages
 from edgegan.tuning.sections import TuneSection
@@ -299,11 +299,10 @@ def _discriminator(bench: Workbench, section: TuneSection) -> nn.Module:
     return load_discriminator(bench.resolved.discriminator, bench.folder, section.distillation)
 
 
-def _real_images(bench: Workbench, section: TuneSection) -> RealImages:
+def _real_images(bench: Workbench, section: TuneSection) -> Pictures:
     folder, wanted = bench.resolved.tuning_data, bench.resolved.generator.output.value_range
     assert section.distillation is not None and folder is not None
-    found = real_pictures(folder, "train", section.distillation.images, section.seed).within(wanted)
-    return RealImages(found.label, found.count, found.take, found.labels)
+    return real_pictures(folder, "train", section.distillation.images, section.seed).within(wanted)
 
 
 def _watching(bench: Workbench) -> Callable[[], Network] | None:

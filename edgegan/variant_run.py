@@ -196,7 +196,7 @@ class VariantRun:
         key = [
             runner.keys["captured"],
             compression_key(self.resolved, section, self.folder),
-            code("compression", "training", "tuning/examples.py"),
+            code("compression", "training", "tuning/networks.py", "evaluation/pictures.py"),
         ]
         runner.run(
             "compressed",
@@ -241,7 +241,7 @@ class VariantRun:
             self.runner.keys["calibrated"],
             section.model_dump(mode="json"),
             networks,
-            code("tuning", "training", "metrics"),
+            code("tuning", "training", "metrics", "evaluation/pictures.py"),
         ]
 
     @staticmethod

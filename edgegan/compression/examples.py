@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from edgegan.errors import RecipeError
+from edgegan.evaluation.pictures import Pictures
 from edgegan.generators.contract import InputSpec
+from edgegan.training.drawing import draw_input
 from edgegan.training.loop import Batch
-from edgegan.tuning.examples import RealImages
 
 Inputs = tuple[torch.Tensor, ...]
 
@@ -32,7 +33,7 @@ class Examples:
     specs: Sequence[InputSpec]
     count: int
     stored: Inputs | None
-    real: RealImages | None
+    real: Pictures | None
 
     def __len__(self) -> int:
         return self.count
@@ -40,7 +41,7 @@ class Examples:
     def draw(self, count: int) -> Inputs:
         """Inputs alone."""
         if self.stored is None:
-            return tuple(_draw(spec, count) for spec in self.specs)
+            return tuple(draw_input(spec, count) for spec in self.specs)
         chosen = torch.randint(len(self.stored[0]), (count,))
         return tuple(value[chosen] for value in self.stored)
 
@@ -55,15 +56,7 @@ class Examples:
             return *inputs, pictures
         if self.real.labels is None:
             raise RecipeError(
-                f"compress.data: {self.real.title} has no classes, which the generator's discriminator is "
+                f"compress.data: {self.real.label} has no classes, which the generator's discriminator is "
                 "given; give a folder for each class, or leave `real` at `teacher`."
             )
         return *inputs, pictures, torch.from_numpy(self.real.labels[chosen])
-
-
-def _draw(spec: InputSpec, count: int) -> torch.Tensor:
-    if spec.classes is not None:
-        return torch.randint(spec.classes, (count, *spec.shape))
-    if spec.law == "normal":
-        return torch.randn(count, *spec.shape)
-    return torch.rand(count, *spec.shape) * 2 - 1

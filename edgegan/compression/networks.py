@@ -11,10 +11,11 @@ from edgegan.compression.identity import ALL
 from edgegan.compression.sections import CompressSection
 from edgegan.errors import RecipeError
 from edgegan.evaluation.folders import real_pictures
+from edgegan.evaluation.pictures import Pictures
 from edgegan.generators.contract import GeneratorSpec
 from edgegan.generators.load import load_module
 from edgegan.recipe import ResolvedRecipe
-from edgegan.tuning.examples import RealImages
+from edgegan.tuning.networks import load_judge
 
 
 def load_generator(spec: GeneratorSpec, folder: Path) -> nn.Module:
@@ -47,26 +48,14 @@ def find_teacher(
 def load_discriminator(
     section: CompressSection, resolved: ResolvedRecipe, folder: Path
 ) -> nn.Module:
-    """In training mode.
-
-    Raises:
-        RecipeError: if the generator has none.
-    """
-    network = section.discriminator or resolved.discriminator
-    if network is None:
-        raise RecipeError(
-            "compress.loss.adversarial: the generator has no discriminator; give one as "
-            "`compress.discriminator`, or set the weight to 0."
-        )
-    weights = folder / network.weights
-    return load_module(network.source, network.arguments, weights, folder).train()
+    """See ``load_judge``."""
+    return load_judge(section.discriminator or resolved.discriminator, folder, "compress")
 
 
-def load_pictures(section: CompressSection, resolved: ResolvedRecipe) -> RealImages | None:
+def load_pictures(section: CompressSection, resolved: ResolvedRecipe) -> Pictures | None:
     """Real ones, in the generator's range of values; None where the recipe names none."""
     folder = resolved.compression_data
     if folder is None:
         return None
     found = real_pictures(folder, "train", ALL, section.seed)
-    found = found.within(resolved.generator.output.value_range)
-    return RealImages(found.label, found.count, found.take, found.labels)
+    return found.within(resolved.generator.output.value_range)

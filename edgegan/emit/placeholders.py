@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 import onnx_ir as ir
 from onnx.defs import OpSchema
 from onnxscript.values import Op, Opset
@@ -32,9 +34,9 @@ class ReplacePlaceholders(ir.passes.InPlacePass):
 
     operator: str
 
+    @abstractmethod
     def replace(self, graph: ir.Graph, node: ir.Node) -> None:
         """Put real operators in the place of ``node`` and remove it."""
-        raise NotImplementedError
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         ours = [node for node in model.graph if node.domain == DOMAIN]

@@ -19,6 +19,7 @@ from edgegan.generators.load import build_module
 from edgegan.metrics.features import FeatureNetwork, load_feature_network
 from edgegan.training.adversarial import AdversarialTask, Draw
 from edgegan.training.average import settle
+from edgegan.training.drawing import draw_input
 from edgegan.training.evaluation import EVALUATION_SEED, evaluate_generator, generate
 from edgegan.training.first_epoch import train_and_compare
 from edgegan.training.half_weights import round_to_half, save_half
@@ -90,15 +91,7 @@ def build(source: str, arguments: dict[str, Any]) -> nn.Module:
 
 
 def _drawing(specs: Sequence[InputSpec]) -> Draw:
-    return lambda count: tuple(_draw(item, count) for item in specs)
-
-
-def _draw(spec: InputSpec, count: int) -> torch.Tensor:
-    if spec.classes is not None:
-        return torch.randint(spec.classes, (count, *spec.shape))
-    if spec.law == "normal":
-        return torch.randn(count, *spec.shape)
-    return torch.rand(count, *spec.shape) * 2 - 1
+    return lambda count: tuple(draw_input(item, count) for item in specs)
 
 
 def _save_samples(generator: nn.Module, spec: GeneratorSpec, run: ZooRun) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,24 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from edgegan.errors import RecipeError
+from edgegan.evaluation.pictures import Pictures
 from edgegan.training.loop import Batch
-
-
-@dataclass(frozen=True)
-class RealImages:
-    """Images of a data set, for the discriminator.
-
-    Attributes:
-        title: for people.
-        count: how many.
-        take: indices ``[N]`` to float32 ``[N, C, H, W]`` in the generator's range of values.
-        labels: int64 ``[count]``; None where they have no classes.
-    """
-
-    title: str
-    count: int
-    take: Callable[[NDArray[np.int64]], NDArray[np.float32]]
-    labels: NDArray[np.int64] | None
 
 
 @dataclass(frozen=True)
@@ -38,7 +21,8 @@ class Examples:
         inputs: of the generator, each ``[N, ...]``.
         images: the float generator's images of them, float32 ``[N, C, H, W]``.
         labels: which of the inputs the discriminator is given too.
-        real: what it takes for real; the float generator's images if None.
+        real: what it takes for real, in the generator's range of values; the float generator's images if
+            None.
 
     Raises:
         RecipeError: if the real images are unlike the generator's, or their labels like no input.
@@ -47,7 +31,7 @@ class Examples:
     inputs: tuple[torch.Tensor, ...]
     images: torch.Tensor
     labels: tuple[int, ...] = ()
-    real: RealImages | None = None
+    real: Pictures | None = None
 
     def __post_init__(self) -> None:
         if self.real is None:
@@ -55,13 +39,13 @@ class Examples:
         theirs, own = self.real.take(np.zeros(1, np.int64)).shape[1:], tuple(self.images.shape[1:])
         if theirs != own:
             raise RecipeError(
-                f"tune.distillation.data: {self.real.title} has images of shape {list(theirs)}, the "
+                f"tune.distillation.data: {self.real.label} has images of shape {list(theirs)}, the "
                 f"generator makes {list(own)}; give images of that shape."
             )
         if len(self.labels) > 1 or (self.labels and self.real.labels is None):
             raise RecipeError(
                 f"tune.distillation.data: the discriminator takes {len(self.labels)} labels of each image, "
-                f"and {self.real.title} has {'none' if self.real.labels is None else 'one'}; give a folder "
+                f"and {self.real.label} has {'none' if self.real.labels is None else 'one'}; give a folder "
                 "for each class, or leave `real` at `teacher`."
             )
 

@@ -53,14 +53,26 @@ def load_discriminator(
     Raises:
         RecipeError: if the generator has none.
     """
-    if network is None:
-        raise RecipeError(
-            "tune.distillation.loss.adversarial: the generator has no discriminator; give one as "
-            "`tune.distillation.discriminator`, or set the weight to 0."
-        )
-    weights = folder / network.weights
-    module = load_module(network.source, network.arguments, weights, folder)
+    module = load_judge(network, folder, "tune.distillation")
     asked = section.discriminator_weights
     if asked is not None:
-        module = QuantizedDiscriminator(module, asked.quantizer, asked.bits)
-    return module.train().requires_grad_(True)
+        module = QuantizedDiscriminator(module, asked.quantizer, asked.bits).train()
+    return module.requires_grad_(True)
+
+
+def load_judge(network: NetworkSection | None, folder: Path, where: str) -> nn.Module:
+    """A float discriminator in training mode.
+
+    Args:
+        where: the recipe's section that asks for it.
+
+    Raises:
+        RecipeError: if the generator has none.
+    """
+    if network is None:
+        raise RecipeError(
+            f"{where}.loss.adversarial: the generator has no discriminator; give one as "
+            f"`{where}.discriminator`, or set the weight to 0."
+        )
+    weights = folder / network.weights
+    return load_module(network.source, network.arguments, weights, folder).train()

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import fx, nn
 
+from edgegan.evaluation.pictures import Pictures
 from edgegan.metrics.extractor import FeatureExtractor
 from edgegan.progress import Report
 from edgegan.quantization.calibrate import Calibration
@@ -17,7 +18,7 @@ from edgegan.quantization.placement import Placed
 from edgegan.training.loop import Progress, Schedule, train
 from edgegan.training.processes import ALONE, Processes
 from edgegan.tuning.distillation import DistillationTask
-from edgegan.tuning.examples import Examples, RealImages
+from edgegan.tuning.examples import Examples
 from edgegan.tuning.history import append
 from edgegan.tuning.perceptual import PerceptualLoss, Stages
 from edgegan.tuning.quality_watch import SAMPLES, QualityWatch
@@ -65,7 +66,7 @@ class Lesson:
     labels: tuple[int, ...]
     stages: Callable[[], Stages]
     discriminator: Callable[[], nn.Module]
-    real: Callable[[], RealImages]
+    real: Callable[[], Pictures]
     features: Callable[[], FeatureExtractor] | None
     value_range: tuple[float, float]
     work: Path

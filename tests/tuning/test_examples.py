@@ -6,20 +6,22 @@ import torch
 from pydantic import ValidationError
 
 from edgegan.errors import RecipeError
-from edgegan.tuning.examples import Examples, RealImages
+from edgegan.evaluation.pictures import Pictures
+from edgegan.tuning.examples import Examples
 from edgegan.tuning.sections import DistillationSection
 
 INPUTS = (torch.arange(6.0)[:, None], torch.tensor([5, 4, 3, 2, 1, 0]))
 IMAGES = torch.arange(6.0).reshape(6, 1, 1, 1)
 
 
-def real(count: int, labels: bool = True, side: int = 1) -> RealImages:
+def real(count: int, labels: bool = True, side: int = 1) -> Pictures:
     def take(index: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
         return np.broadcast_to(index[:, None, None, None], (len(index), 1, side, side)).astype(
             np.float32
         )
 
-    return RealImages("pictures", count, take, np.arange(count) * 10 if labels else None)
+    of_each = np.arange(count) * 10 if labels else None
+    return Pictures("pictures", None, count, (-1.0, 1.0), take, of_each)
 
 
 def test_the_teachers_images_and_labels_are_the_real_ones_by_default() -> None:
