@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -17,7 +17,7 @@ from edgegan.evaluation.names import (
     in_report,
     metric_of,
 )
-from edgegan.generators.contract import GeneratorSpec
+from edgegan.generators.contract import GeneratorChoice
 from edgegan.quantization.weight_quantizers.names import WeightQuantizer
 from edgegan.quantization.weights import FLOAT, LayerRule, Weights
 from edgegan.runtimes.trt_options import COMPUTE_CAPABILITIES, BatchProfile
@@ -50,30 +50,14 @@ CHECK_NAMES = (
 )  # fmt: skip
 
 
-class GeneratorSection(Strict):
-    """Either a model of the zoo, or one's own generator; exactly one of the two.
+class GeneratorSection(GeneratorChoice):
+    """What is exported.
 
     Attributes:
         fixed: of a model of the zoo, see ``GeneratorSpec``.
     """
 
-    zoo: str | None = None
-    own: GeneratorSpec | None = None
     fixed: dict[str, bool | int | float | str | None] = {}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _flat(cls, data: Any) -> Any:
-        """Recipes write an own generator's keys directly below ``generator``."""
-        if isinstance(data, dict) and "zoo" not in data and "own" not in data:
-            return {"own": data}
-        return data
-
-    @model_validator(mode="after")
-    def _one(self) -> GeneratorSection:
-        if (self.zoo is None) == (self.own is None):
-            raise ValueError("give either `zoo: NAME` or `source:`, `weights:` and `inputs:`")
-        return self
 
 
 class CalibrationSection(Strict):

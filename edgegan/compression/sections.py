@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from edgegan.card import NetworkSection
-from edgegan.generators.contract import GeneratorSpec, Source
+from edgegan.generators.contract import GeneratorChoice, Source
 from edgegan.schema import Strict
 
 Count = Annotated[int, Field(ge=1)]
@@ -64,27 +64,11 @@ class StudentSection(Strict):
     arguments: dict[str, Any] = {}
 
 
-class TeacherSection(Strict):
-    """Another generator than the original, of the same kinds of inputs; exactly one of the two.
+class TeacherSection(GeneratorChoice):
+    """Another generator than the original, of the same kinds of inputs.
 
-    Attributes:
-        zoo: one of the zoo.
-        own: one's own, its weights beside those of the original; written directly below ``teacher``.
+    The weights of one's own lie beside those of the original.
     """
-
-    zoo: str | None = None
-    own: GeneratorSpec | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _flat(cls, data: Any) -> Any:
-        return {"own": data} if isinstance(data, dict) and not {"zoo", "own"} & set(data) else data
-
-    @model_validator(mode="after")
-    def _one(self) -> TeacherSection:
-        if (self.zoo is None) == (self.own is None):
-            raise ValueError("give either `zoo: NAME` or `source:`, `weights:` and `inputs:`")
-        return self
 
 
 class CompressionLossSection(Strict):

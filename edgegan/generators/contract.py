@@ -6,7 +6,7 @@ benchmark and the verification of a bundle read the same description.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -123,3 +123,26 @@ def _check_fixed(spec: InputSpec, value: object) -> None:
         raise ValueError(
             f"fixed: {spec.name}: {value!r} is no class; give a number from 0 to {spec.classes - 1}{names}"
         )
+
+
+class GeneratorChoice(Strict):
+    """Either a model of the zoo, or one's own generator; exactly one of the two.
+
+    Attributes:
+        zoo: name of the model.
+        own: recipes write its keys directly, without ``own``.
+    """
+
+    zoo: str | None = None
+    own: GeneratorSpec | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flat(cls, data: Any) -> Any:
+        return {"own": data} if isinstance(data, dict) and not {"zoo", "own"} & set(data) else data
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.zoo is None) == (self.own is None):
+            raise ValueError("give either `zoo: NAME` or `source:`, `weights:` and `inputs:`")
+        return self
