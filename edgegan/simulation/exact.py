@@ -46,6 +46,7 @@ def simulate(
     arithmetic: Arithmetic = ORT_X86,
     engine: Mapping[str, torch.Tensor] | None = None,
     unrounded: Collection[str] = (),
+    nudged: Mapping[str, float] | None = None,
 ) -> Simulated:
     """Run ``graph`` on float32 ``inputs``.
 
@@ -57,8 +58,9 @@ def simulate(
             cascade through everything behind it. Where the arithmetic is not exact, it goes on with
             them everywhere: each tensor is judged by itself.
         unrounded: quantizer nodes that limit values to their range, but do not round them.
+        nudged: steps that quantizer nodes add to values before they round them.
     """
-    interpreter = _Simulation(graph, arithmetic, engine or {}, unrounded)
+    interpreter = _Simulation(graph, arithmetic, engine or {}, unrounded, nudged or {})
     output = interpreter.run(*inputs)
     return Simulated(output, interpreter.integers, frozenset(interpreter.islands))
 
@@ -85,11 +87,13 @@ class _Simulation(fx.Interpreter):
         arithmetic: Arithmetic,
         engine: Mapping[str, torch.Tensor],
         unrounded: Collection[str],
+        nudged: Mapping[str, float],
     ) -> None:
         super().__init__(graph)
         self.arithmetic = arithmetic
         self.engine = engine
         self.unrounded = unrounded
+        self.nudged = nudged
         self.integers: dict[str, torch.Tensor] = {}
         self.islands: set[str] = set()
         self.on_integers = {n for n in graph.graph.nodes if n.op == "placeholder"}
@@ -117,8 +121,11 @@ class _Simulation(fx.Interpreter):
 
     def _quantizer(self, n: fx.Node, args: tuple[Any, ...]) -> Quantized:
         if n.name in self.unrounded:
-            return _limit(*args)
+            return _limited(*args)
         result = _quantize(self.arithmetic, *args)
+        if n.name in self.nudged:
+            steps = _limited(*args).integers + self.nudged[n.name]
+            result = replace(result, integers=steps.round())
         if is_parameter(n.args[0]):
             return result
         self.integers[n.name] = result.integers
@@ -213,8 +220,8 @@ def _quantize(
     return quantize(x, s, z, low, high)
 
 
-def _limit(
-    sums: Accumulator,
+def _limited(
+    x: Any,
     scale: torch.Tensor,
     zero_point: torch.Tensor,
     bits: int,
@@ -222,11 +229,17 @@ def _limit(
     axis: int,
 ) -> Quantized:
     """``clamp(x / s + z)``: the quantizer without its rounding."""
+    if isinstance(x, Quantized):
+        return x  # already on this grid
     low, high = integer_range(bits, signed)
-    values = sums.values().relu() if sums.rectified else sums.values()
-    zero_point = zero_point.round().to(torch.float64)
-    steps = (values / scale).to(torch.float64) + zero_point
-    return Quantized(steps.clamp(low, high), scale, zero_point)
+    values = x if isinstance(x, torch.Tensor) else x.values()
+    if isinstance(x, Accumulator | Binary) and x.rectified:
+        values = values.relu()
+    s, z = (
+        along(scale, values.ndim, axis),
+        along(zero_point.round(), values.ndim, axis).to(torch.float64),
+    )
+    return Quantized(((values / s).to(torch.float64) + z).clamp(low, high), scale, z)
 
 
 def _on_codebook(
