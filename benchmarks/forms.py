@@ -20,7 +20,8 @@ from edgegan.latency.measure import Effort, measure
 from edgegan.lowering import forms
 from edgegan.lowering.forms import Form
 from edgegan.runtimes.ort import OrtRuntime
-from edgegan.stages import Workbench, calibrate_ranges, emit_quantized
+from edgegan.stages import calibrate_ranges, emit_quantized
+from edgegan.workbench import Workbench
 
 COMMAND = "python -m benchmarks.forms"
 CANDIDATES = (Form(False), Form(False, (2, 2)), Form(False, (4, 4)), Form(True))

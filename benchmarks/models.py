@@ -16,8 +16,8 @@ from safetensors.torch import save_file
 
 from edgegan.generators.load import build_module
 from edgegan.recipe import Recipe, load_recipe, resolve
-from edgegan.stages import Workbench
 from edgegan.targets import find_target
+from edgegan.workbench import Workbench
 
 
 @dataclass(frozen=True)

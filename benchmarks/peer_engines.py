@@ -16,8 +16,9 @@ from benchmarks.stock import quantize_static
 from edgegan.errors import EdgeganError, UsageError
 from edgegan.output_file import write_whole
 from edgegan.runtimes.ort import OrtRuntime
-from edgegan.stages import Workbench, calibrate_ranges, capture_float, emit_quantized, lower_float
+from edgegan.stages import calibrate_ranges, capture_float, emit_quantized, lower_float
 from edgegan.targets import find_target
+from edgegan.workbench import Workbench
 
 _FILES = {
     "ort-float": "float.onnx",

@@ -22,7 +22,8 @@ from benchmarks.results_file import write_result
 from edgegan.latency.confidence import ratio_estimate
 from edgegan.latency.measure import Effort, measure
 from edgegan.runtimes.ort import OrtRuntime
-from edgegan.stages import Workbench, calibrate_ranges, capture_float, emit_quantized, lower_float
+from edgegan.stages import calibrate_ranges, capture_float, emit_quantized, lower_float
+from edgegan.workbench import Workbench
 
 COMMAND = "python -m benchmarks.stock"
 MODELS = ("fashion-dcgan (32x32)", "dcgan-64", "upsample-convolution-64-narrow")

@@ -25,7 +25,8 @@ from edgegan.latency.measure import Effort, measure
 from edgegan.latency.memory import footprint
 from edgegan.runtimes.base import first_output
 from edgegan.runtimes.ort import OrtRuntime
-from edgegan.stages import Workbench, calibrate_ranges, capture_float, emit_quantized
+from edgegan.stages import calibrate_ranges, capture_float, emit_quantized
+from edgegan.workbench import Workbench
 
 COMMAND = "python -m benchmarks.storage"
 MODELS = ("fashion-dcgan", "dcgan-64", "upsample-convolution-64-narrow")

@@ -27,8 +27,8 @@ from edgegan.emulation.cores import find_core
 from edgegan.emulation.cost import count
 from edgegan.pipeline import ExportResult, export
 from edgegan.recipe import load_recipe, resolve
-from edgegan.stages import Workbench
 from edgegan.targets import TARGETS, find_target
+from edgegan.workbench import Workbench
 
 COMMAND = "python -m benchmarks.targets"
 MODELS = (

@@ -25,8 +25,8 @@ from edgegan.quantization.placement import QUANTIZERS, Placed
 from edgegan.recipe import load_recipe, resolve
 from edgegan.runtimes.find import runtime_for
 from edgegan.simulation.processors import arithmetic_of
-from edgegan.stages import Workbench
 from edgegan.targets import find_target
+from edgegan.workbench import Workbench
 
 
 def compare_with_simulation(bundle: Bundle, generator: Path | None, samples: int) -> Parity:

@@ -110,12 +110,12 @@ def plan(recipe: Recipe, recipe_folder: Path) -> list[dict[str, Any]]:
     """
     resolved, folder = resolve(recipe, recipe_folder)
     generator_digest(resolved.generator, folder)
-    planner, stages = load_code("edgegan.plan"), load_code("edgegan.stages")
+    planner, workbench = load_code("edgegan.plan"), load_code("edgegan.workbench")
     benches: dict[Variant, Any] = {}
     documents = []
     for name in recipe.targets:
         variant = recipe.variant(find_target(name))
         if variant not in benches:
-            benches[variant] = stages.Workbench(resolved, folder, variant)
+            benches[variant] = workbench.Workbench(resolved, folder, variant)
         documents.append(planner.plan(benches[variant], name))
     return documents

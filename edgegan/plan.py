@@ -17,7 +17,7 @@ from edgegan.quantization.fake_quantize import FAKE_QUANTIZE
 from edgegan.quantization.placement import QUANTIZERS, WEIGHT_QUANTIZERS, Placed
 from edgegan.quantization.placement_rules import ABSORBED, JOINS, LAYERS, is_gate
 from edgegan.quantization.weights import FLOAT
-from edgegan.stages import Workbench
+from edgegan.workbench import Workbench
 
 aten = torch.ops.aten
 SCHEMA = "edgegan.plan/1"

@@ -1,190 +1,63 @@
 """The stages' work: each function takes what is known, computes, and writes files into a folder.
 
-Graphs are never stored: they are rebuilt from the generator by deterministic passes (a second or
-two), so no cached file can disagree with the code that reads it. What is stored is what was measured
-or emitted.
+What is stored is what was measured or emitted; graphs come from the workbench.
 """
 
 from __future__ import annotations
 
-import copy
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import onnx_ir as ir
-import torch
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 from torch import fx, nn
 
 from edgegan.bundle import GOLDEN_SEED, save_golden
 from edgegan.cache import StageCache, file_digest
 from edgegan.checks.parity import measure_parity, worst_of
 from edgegan.compression.compress import Compression
-from edgegan.compression.structure import rebuild, save
+from edgegan.compression.structure import save
 from edgegan.emit.export import export_onnx
 from edgegan.emit.rows import rows_as_pixels
 from edgegan.evaluation.engines import Compared, measure_engines
 from edgegan.evaluation.folders import real_pictures
 from edgegan.evaluation.networks import Network, find_network
 from edgegan.evaluation.pictures import Pictures
-from edgegan.generators.fixed import fix_inputs
-from edgegan.generators.inputs import draw_inputs, draw_other_sizes
-from edgegan.generators.latents import RANGES, Samples
-from edgegan.generators.load import load_module
 from edgegan.latency.environment import environment
-from edgegan.lowering.capture import capture, check_any_size
 from edgegan.lowering.graph import EXAMPLE_BATCH
-from edgegan.lowering.lower import Lowered, lower
 from edgegan.metrics.feature_cache import array_digest
 from edgegan.progress import Report
 from edgegan.quantization.calibrate import (
-    Calibration,
-    QuantizationParameters,
-    apply_parameters,
     apply_weights,
     calibrate,
     limit_biases,
 )
-from edgegan.quantization.layers import weights_of_layers
-from edgegan.quantization.observers import Quantiles, observer_of
-from edgegan.quantization.placement import Placed, place
-from edgegan.quantization.weight_quantizers.split_outliers import split_outliers
-from edgegan.recipe import ResolvedRecipe
+from edgegan.quantization.observers import Quantiles
+from edgegan.quantization.parameter_files import PARAMETERS, WEIGHTS, save_parameters
 from edgegan.runtimes.base import Engine, Runtime, first_output
 from edgegan.runtimes.find import executor_of
 from edgegan.runtimes.ort import OrtRuntime
 from edgegan.simulation.engine import SimulatedEngine
 from edgegan.simulation.exact import simulate
 from edgegan.simulation.processors import BY_DEFINITION, arithmetic_of
-from edgegan.targets import Target, Variant
+from edgegan.targets import Target
 from edgegan.training.processes import here
 from edgegan.tuning.history import read_history
 from edgegan.tuning.networks import load_discriminator, load_stages
 from edgegan.tuning.sections import TuneSection
 from edgegan.tuning.tune import LOG, Lesson, tune
-
-Folders = dict[str, Path]
-"""Of the stages that have run, by name."""
+from edgegan.workbench import Folders, Workbench
 
 GOLDEN_SAMPLES = 16
-
-PARAMETERS, WEIGHTS = "parameters.safetensors", "weights.safetensors"
 
 _TITLES = {"ort": "ONNX Runtime", "openvino": "OpenVINO"}
 
 _CALIBRATION_BATCH = 20
-_PROBE_BATCH = 3
-
-
-@dataclass(frozen=True)
-class Workbench:
-    """The graphs of one recipe and variant, built when first needed.
-
-    Attributes:
-        resolved: the recipe.
-        folder: where the generator's weights and local modules lie.
-        variant: what the graph is rewritten and quantized for.
-        compressed: result of the stage, where the recipe compresses and it has run.
-    """
-
-    resolved: ResolvedRecipe
-    folder: Path
-    variant: Variant
-    compressed: Path | None = None
-
-    def inputs(self, count: int, seed: int) -> tuple[torch.Tensor, ...]:
-        return tensors_of(self.feed(count, seed))
-
-    @cached_property
-    def captured(self) -> fx.GraphModule:
-        """What is lowered: the compressed generator, or the original."""
-        section = self.resolved.recipe.compress
-        if section is None or self.compressed is None:
-            return self.original
-        spec, example = self.resolved.generator, self.inputs(EXAMPLE_BATCH, 0)
-        return rebuild(section, spec, self.folder, self.compressed, example)
-
-    @cached_property
-    def original(self) -> fx.GraphModule:
-        spec = self.resolved.generator
-        module = load_module(spec.source, spec.arguments, self.folder / spec.weights, self.folder)
-        fixed = fix_inputs(module, spec)
-        graph = capture(fixed, self.inputs(EXAMPLE_BATCH, 0))
-        for other in self.other_sizes(EXAMPLE_BATCH, 0):
-            check_any_size(fixed, graph, tensors_of(other))
-        return graph
-
-    @cached_property
-    def lowered(self) -> Lowered:
-        example, probe = self.inputs(EXAMPLE_BATCH, 0), self.inputs(_PROBE_BATCH, 1)
-        others = (tensors_of(feed) for feed in self.other_sizes(_PROBE_BATCH, 1))
-        return lower(self.captured, self.variant.lowering, example, probe, *others)
-
-    @cached_property
-    def placed(self) -> Placed:
-        """The lowered graph with quantizers; their parameters are set by ``calibrated``."""
-        q = self.resolved.recipe.quantization
-        graph, grid = copy.deepcopy(self.lowered.graph), self.variant.grid
-        weights = weights_of_layers(graph, q.default, q.rules, q.keep_float)
-        if q.split_outliers:
-            widths = {path: grid.width(w.bits) for path, w in weights.items() if w.bits}
-            split_outliers(graph, q.split_outliers, widths, q.per_channel)
-        return place(graph, grid, weights, q.per_channel)
-
-    def requantized(self, resolved: ResolvedRecipe, variant: Variant) -> Workbench:
-        """Of the same generator, quantized otherwise; the graphs that stay the same are shared."""
-        other = Workbench(resolved, self.folder, variant, self.compressed)
-        vars(other)["captured"] = self.captured
-        if variant.lowering == self.variant.lowering:
-            vars(other)["lowered"] = self.lowered
-        return other
-
-    def quantized(self, folders: Folders) -> Placed:
-        """The graph as calibrated, or as tuned where the recipe says so."""
-        tuned = folders.get("tuned")
-        parameters = (folders["calibrated"] if tuned is None else tuned) / PARAMETERS
-        apply_parameters(self.placed, _read_parameters(parameters))
-        if tuned is not None:
-            apply_weights(self.placed, load_file(tuned / WEIGHTS))
-        return self.placed
-
-    def calibration(self) -> Calibration:
-        """How ranges are found."""
-        section = self.resolved.recipe.calibration
-        return Calibration(
-            observer=observer_of(
-                section.observer, Quantiles(*section.activation_quantiles), section.momentum
-            ),
-            weights=Quantiles(*section.weight_quantiles),
-            clip_saturated=section.clip_saturated,
-            input_ranges=tuple(
-                None if i.data else RANGES.get(i.law) for i in self.resolved.generator.free_inputs
-            ),
-        )
-
-    def input_names(self) -> list[str]:
-        return [spec.name for spec in self.resolved.generator.free_inputs]
-
-    def other_sizes(self, count: int, seed: int) -> list[dict[str, Samples]]:
-        """Seeded inputs of another size, where sizes are free; else nothing."""
-        multiple = self.resolved.recipe.size_multiple
-        specs = self.resolved.generator.free_inputs
-        return [] if multiple is None else [draw_other_sizes(specs, multiple, count, seed)]
-
-    def feed(self, count: int, seed: int) -> dict[str, Samples]:
-        """Seeded inputs by name; fewer than ``count`` where the user's files hold fewer."""
-        return draw_inputs(self.resolved.generator.free_inputs, self.folder, count, seed)
-
-
-def tensors_of(feed: dict[str, Samples]) -> tuple[torch.Tensor, ...]:
-    return tuple(torch.from_numpy(value) for value in feed.values())
 
 
 def capture_float(bench: Workbench, folder: Path) -> None:
@@ -235,7 +108,7 @@ def calibrate_ranges(bench: Workbench, folder: Path, report: Report) -> None:
     parameters = calibrate(
         bench.placed, batches, bench.calibration(), lambda done: report(done, len(inputs[0]))
     )
-    _save_parameters(parameters, folder / PARAMETERS)
+    save_parameters(parameters, folder / PARAMETERS)
 
 
 def tune_model(
@@ -252,7 +125,7 @@ def tune_model(
     tuned = tune(lesson)
     placed = lesson.placed
     apply_weights(placed, tuned.weights)
-    _save_parameters(tuned.parameters | limit_biases(placed, tuned.parameters), folder / PARAMETERS)
+    save_parameters(tuned.parameters | limit_biases(placed, tuned.parameters), folder / PARAMETERS)
     save_file(tuned.weights, folder / WEIGHTS)
     if lesson.log.exists():
         shutil.copy(lesson.log, folder / LOG)
@@ -444,24 +317,6 @@ def _write_model(bench: Workbench, graph: fx.GraphModule, path: Path) -> None:
     )
     ir.save(model, path)
     onnx.checker.check_model(str(path), full_check=True)
-
-
-def _save_parameters(parameters: dict[str, QuantizationParameters], path: Path) -> None:
-    tensors: dict[str, Any] = {}
-    for name, value in parameters.items():
-        for key, array in value.tensors().items():
-            # not ascontiguousarray: it gives scalars an axis
-            tensors[f"{name}.{key}"] = np.array(array, order="C")
-    save_file(tensors, path)
-
-
-def _read_parameters(path: Path) -> dict[str, QuantizationParameters]:
-    tensors = load_file(path)
-    fields: dict[str, dict[str, Any]] = {}
-    for key, value in tensors.items():
-        name, _, field = key.rpartition(".")
-        fields.setdefault(name, {})[field] = value
-    return {name: QuantizationParameters(**values) for name, values in fields.items()}
 
 
 def _write_json(path: Path, value: Any) -> None:

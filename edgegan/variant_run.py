@@ -72,7 +72,7 @@ class VariantRun:
     def bench(self) -> Any:
         if self._bench is None:
             self._bench = (
-                self.stages.Workbench(
+                load_code("edgegan.workbench").Workbench(
                     self.resolved, self.folder, self.variant, self.runner.folders.get("compressed")
                 )
                 if self._like is None
@@ -162,7 +162,7 @@ class VariantRun:
         generator = generator_digest(self.resolved.generator, self.folder)
         runner.run(
             "captured",
-            [generator, code("stages.py", "targets.py", "lowering", "emit")],
+            [generator, code("workbench.py", "stages.py", "targets.py", "lowering", "emit")],
             lambda out: self.stages.capture_float(self.bench, out),
         )
         smaller = "captured"

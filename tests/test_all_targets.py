@@ -21,9 +21,9 @@ from edgegan.latency.environment import environment
 from edgegan.pipeline import ExportResult, export
 from edgegan.quantization.calibrate import apply_parameters
 from edgegan.recipe import load_recipe, resolve
-from edgegan.stages import Workbench
 from edgegan.targets import find_target
 from edgegan.verification import verify
+from edgegan.workbench import Workbench
 from tests.machine import EXACT, requires_exact_cpu
 
 pytestmark = pytest.mark.slow

@@ -17,8 +17,9 @@ from edgegan.diagnosis.diagnose import diagnose_bundle
 from edgegan.errors import UsageError
 from edgegan.pipeline import export, plan
 from edgegan.recipe import load_recipe, resolve
-from edgegan.stages import Workbench, calibrate_ranges, emit_quantized
+from edgegan.stages import calibrate_ranges, emit_quantized
 from edgegan.targets import find_target
+from edgegan.workbench import Workbench
 from tests.machine import requires_exact_cpu
 from tests.models import write_own_generator
 

@@ -15,8 +15,9 @@ from edgegan.checks.check import Verdict
 from edgegan.pipeline import export, plan
 from edgegan.recipe import load_recipe, resolve
 from edgegan.runtimes.ort import OrtRuntime
-from edgegan.stages import Workbench, calibrate_ranges, check_parity, emit_quantized
+from edgegan.stages import calibrate_ranges, check_parity, emit_quantized
 from edgegan.targets import find_target
+from edgegan.workbench import Workbench
 from tests.machine import requires_exact_cpu
 from tests.models import write_own_generator
 

@@ -23,8 +23,8 @@ from edgegan.generators import cyclegan, dcgan
 from edgegan.generators.contract import InputSpec
 from edgegan.lowering.capture import capture
 from edgegan.recipe import load_recipe, resolve
-from edgegan.stages import Workbench
 from edgegan.targets import find_target
+from edgegan.workbench import Workbench
 from tests.compression.conditional import PPCD, write_conditional
 from tests.evaluation.made import save_pictures
 from tests.models import write_own_generator
