@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgegan.checks.speed import FLOAT, LOWERED, QUANTIZED
+from edgegan.checks.speed import COMPRESSED, FLOAT, LOWERED, QUANTIZED
 from edgegan.devices import Device
 from edgegan.recipe import ResolvedRecipe
 from edgegan.targets import Target, Variant
 
 GOLDEN = "golden"
+COMPRESSED_MODEL = "compressed.onnx"
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,15 @@ class VariantResults:
         }[what]
 
     def models(self) -> dict[str, Path]:
-        return {
+        """By the names of ``checks.speed``; ``compressed`` where the recipe compresses."""
+        models = {
             QUANTIZED: self.folders["emitted"] / "model.onnx",
             FLOAT: self.folders["captured"] / "float.onnx",
             LOWERED: self.folders["lowered"] / "lowered.onnx",
         }
+        if COMPRESSED in self.folders:
+            models[COMPRESSED] = self.folders[COMPRESSED] / COMPRESSED_MODEL
+        return models
 
     def read(self, stage: str, name: str | None = None) -> dict[str, Any]:
         """A stage's JSON result, ``<stage>.json`` unless named."""

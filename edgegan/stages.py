@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ from edgegan.quantization.calibrate import (
 )
 from edgegan.quantization.observers import Quantiles
 from edgegan.quantization.parameter_files import PARAMETERS, WEIGHTS, save_parameters
+from edgegan.results import COMPRESSED_MODEL
 from edgegan.runtimes.base import Engine, Runtime, first_output
 from edgegan.runtimes.find import executor_of
 from edgegan.runtimes.ort import OrtRuntime
@@ -81,7 +82,7 @@ def compress_generator(bench: Workbench, folder: Path, work: Path, report: Repor
         "history": result.history,
     }
     save(folder, result.graph, result.kept, about)
-    _write_model(bench, replace(bench, compressed=folder).captured, folder / "compressed.onnx")
+    _write_model(bench, replace(bench, compressed=folder).captured, folder / COMPRESSED_MODEL)
 
 
 def lower_float(bench: Workbench, folder: Path) -> None:
@@ -244,40 +245,59 @@ def check_parity(
 def check_quality(
     bench: Workbench, folder: Path, folders: Folders, cache: StageCache, report: Report
 ) -> None:
-    """``quality.json``: the metrics that the recipe asks for, of the engine beside the float model."""
+    """``quality.json``: the metrics that the recipe asks for, of the engine beside the float model.
+
+    And what is always measured, of the compressed float model, where the generator was compressed.
+    """
     resolved, checks = bench.resolved, bench.resolved.recipe.checks
     samples = checks.parity_samples if resolved.features is None else checks.samples
-    title, here = _executed_by(bench), environment().key()
     feed = bench.feed(samples, checks.seed)
     drawn = [array_digest(value) for value in feed.values()]
-    quantized, original = (
-        [name, file_digest(model), drawn, here]
-        for name, model in (
-            (title, folders["emitted"] / "model.onnx"),
-            ("float", folders["captured"] / "float.onnx"),
-        )
-    )
     real = None
     if resolved.real is not None:
         real = real_pictures(resolved.real, "train", samples, checks.seed)
-    scores = measure_engines(
-        Compared(
-            _engine(bench, folders),
+    network = None if resolved.features is None else find_network(resolved.features, bench.folder)
+
+    def key(title: str, model: Path) -> list[Any]:
+        return [title, file_digest(model), drawn, environment().key()]
+
+    def scores(
+        engine: Engine,
+        title: str,
+        model: Path,
+        metrics: Collection[str] = (),
+        gated: Collection[str] = (),
+    ) -> list[Any]:
+        compared = Compared(
+            engine,
             _float_engine(folders),
-            (quantized, original),
+            (key(title, model), key("float", folders["captured"] / "float.onnx")),
             feed,
             resolved.generator.output.value_range,
             title,
-        ),
-        None if resolved.features is None else find_network(resolved.features, bench.folder),
-        cache,
-        checks.metrics,
-        checks.gated,
-        real,
-        checks.seed,
-        lambda event: report(event.done, event.total) if event.total else None,
-    )
-    _write_json(folder / "quality.json", {"scores": [score.as_data() for score in scores]})
+        )
+        found = measure_engines(
+            compared,
+            network,
+            cache,
+            metrics,
+            gated,
+            real=real,
+            seed=checks.seed,
+            listen=lambda event: report(event.done, event.total) if event.total else None,
+        )
+        return [score.as_data() for score in found]
+
+    quantized = folders["emitted"] / "model.onnx"
+    document = {
+        "scores": scores(
+            _engine(bench, folders), _executed_by(bench), quantized, checks.metrics, checks.gated
+        )
+    }
+    if "compressed" in folders:
+        smaller = folders["compressed"] / COMPRESSED_MODEL
+        document["compressed"] = scores(OrtRuntime().load(smaller), "compressed", smaller)
+    _write_json(folder / "quality.json", document)
 
 
 def _engine(bench: Workbench, folders: Folders) -> Engine:

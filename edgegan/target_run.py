@@ -122,7 +122,7 @@ class TargetRun:
             }
             _write(out / "latency.json", document)
 
-        key = [self._key(device), code("latency"), environment().cores, seconds]
+        key = [self._key(device), code("latency", "checks/speed.py"), environment().cores, seconds]
         self.runner.run(device.stage("latency"), key, make)
 
     def _cost(self, device: Device) -> None:

@@ -16,6 +16,7 @@ from edgegan.latency.measure import Effort, Timing, measure
 from edgegan.runtimes.base import Runtime
 
 QUANTIZED, FLOAT, LOWERED, HALF = "quantized", "float", "lowered", "half"
+COMPRESSED = "compressed"
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Speed:
 
     Attributes:
         timings: by model (``quantized``, ``float``: the original graph, ``lowered``: the rewritten
-            float graph, ``half``: the original in fp16, where a GPU would run that instead).
+            float graph, ``compressed``: the smaller generator in float, ``half``: the original in fp16,
+            where a GPU would run that instead).
         ratio, ratio_lowered, ratio_half: p50 of ``float``, ``lowered`` and ``half`` over p50 of
             ``quantized``; the last one None without ``half``.
     """
@@ -46,7 +48,7 @@ def measure_speed(
     effort: Effort | None = None,
     seed: int = 0,
 ) -> Speed:
-    """Time ``models`` (keys as ``Speed.timings``, ``half`` optional) on the same seeded inputs."""
+    """Time ``models`` (keys as ``Speed.timings``, the last two optional) on the same seeded inputs."""
     feed = {i.name: latents.draw(i, batch, seed) for i in inputs}
     calls: dict[str, Callable[[], object]] = {}
     for name, path in models.items():

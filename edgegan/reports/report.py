@@ -45,7 +45,7 @@ def _target(result: TargetResults) -> dict[str, Any]:
         "grid": variant.variant.grid.name,
         "rewrites": variant.read("lowered", "lowering")["rewrites"],
         "kept_float": variant.read("emitted")["kept_float"],
-        "compressed": compression_of(variant),
+        "compressed": compression_of(result),
         "tuned": variant.read("tuned") if "tuned" in variant.folders else None,
         "diagnosis": variant.read("diagnosis"),
         "unavailable": result.unavailable,

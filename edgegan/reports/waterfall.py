@@ -1,4 +1,4 @@
-"""What compression and quantization leave of a generator: parameters, multiply-accumulates, bytes."""
+"""What compression and quantization leave of a generator: parameters, MACs, bytes, quality, time."""
 
 from __future__ import annotations
 
@@ -8,25 +8,27 @@ from typing import Any
 
 import onnx
 
-from edgegan.checks.speed import FLOAT, LOWERED, QUANTIZED
-from edgegan.results import VariantResults
+from edgegan.checks.speed import COMPRESSED, FLOAT, LOWERED, QUANTIZED
+from edgegan.evaluation.score import score_of
+from edgegan.results import TargetResults
 from edgegan.runtimes.macs import count_macs
 
-COMPRESSED = "compressed"
 
-
-def compression_of(variant: VariantResults) -> dict[str, Any] | None:
+def compression_of(result: TargetResults) -> dict[str, Any] | None:
     """How the generator was compressed, with a row for each model on the way; None where it was not."""
+    variant = result.variant
     if COMPRESSED not in variant.folders:
         return None
     models = variant.models()
-    steps = {
-        "original": models[FLOAT],
-        COMPRESSED: variant.folders[COMPRESSED] / "compressed.onnx",
-        LOWERED: models[LOWERED],
-        QUANTIZED: models[QUANTIZED],
-    }
-    rows = [{"model": name} | count(path) for name, path in steps.items()]
+    titles = {"original": FLOAT, COMPRESSED: COMPRESSED, LOWERED: LOWERED, QUANTIZED: QUANTIZED}
+    quality = _quality(variant.read("quality"))
+    rows = [
+        {"model": title}
+        | count(models[name])
+        | quality.get(name, {"fid": None, "qfid": None})
+        | {"p50_ms": _latencies(result, name)}
+        for title, name in titles.items()
+    ]
     return variant.read(COMPRESSED) | {"waterfall": rows}
 
 
@@ -40,4 +42,32 @@ def count(path: Path) -> dict[str, int]:
         "parameters": sum(math.prod(tensor.dims) for tensor in model.graph.initializer),
         "macs": sum(macs for _, macs in count_macs(model).values()),
         "bytes": path.stat().st_size,
+    }
+
+
+def _quality(quality: dict[str, Any]) -> dict[str, dict[str, float | None]]:
+    """FID and qFID by model; of the rewritten one they are the compressed one's."""
+    made = {QUANTIZED: quality["scores"], COMPRESSED: quality["compressed"]}
+    numbers = {
+        name: {
+            number: found
+            for score in map(score_of, scores)
+            for number, found in score.numbers.items()
+        }
+        for name, scores in made.items()
+    }
+    found: dict[str, dict[str, float | None]] = {
+        name: {key: of[key].value if key in of else None for key in ("fid", "qfid")}
+        for name, of in numbers.items()
+    }
+    fid = numbers[QUANTIZED].get("fid")
+    found[FLOAT] = {"fid": None if fid is None else fid.original, "qfid": None}
+    return found
+
+
+def _latencies(result: TargetResults, name: str) -> dict[str, float]:
+    """p50 in milliseconds, one sample and thread, by device."""
+    found = {device.label: result.read("latency", device) for device in result.devices}
+    return {
+        label: latency["timings"][name]["p50_ms"] for label, latency in found.items() if latency
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+import pytest
 
 from edgegan.cache import StageCache
 from edgegan.checks.check import Verdict
@@ -63,6 +64,8 @@ def test_a_pruned_generator_in_four_bits_obeys_parity(tmp_path: Path) -> None:
     # linear, then 2x2 inputs to 3 channels of 4x4 taps, then 4x4 inputs to the picture
     assert rows["compressed"]["macs"] == 6 * 12 + 3 * 4 * 3 * 16 + 3 * 16 * 16
     assert rows["original"]["macs"] == 6 * 32 + 8 * 4 * 8 * 16 + 8 * 16 * 16
+    assert [row["p50_ms"]["ort-x86"] > 0 for row in rows.values()] == [True] * 4
+    assert [row["qfid"] for row in rows.values()] == [None] * 4  # no feature network
     assert rows["quantized"]["bytes"] == (tmp_path / "b" / "model.onnx").stat().st_size
     original = (tmp_path / "b" / "reference" / "float.onnx").stat().st_size
     assert found["size.ratio"]["value"] == rows["quantized"]["bytes"] / original
@@ -90,6 +93,27 @@ def test_ppcd_and_four_bits_in_one_recipe(tmp_path: Path) -> None:
     shapes = [list(t.dims) for t in model.graph.initializer]
     assert [7 * 16] in shapes and [16 * 16] not in shapes, "the linear layer lost 9 of 16 channels"
     assert {check.verdict for check in verify(tmp_path / "b")} == {Verdict.PASS}
+
+
+@pytest.mark.slow
+def test_quality_on_the_way(tmp_path: Path) -> None:
+    """Nearly untrained behind its pruning, it is far from the original; quantization adds to that."""
+    few = (
+        "compress.pruning.ratio=0.5",
+        "compress.steps=2",
+        "compress.batch_size=8",
+        "checks.samples=200",
+    )
+    recipe, base = load_recipe("fashion-dcgan-w8a8", (*few, "checks.latency_seconds=0.02"))
+    report = export(recipe, base, tmp_path / "b", StageCache(tmp_path / "cache")).report
+    target = report["targets"]["ort-x86"]
+    rows = {row["model"]: row for row in target["compressed"]["waterfall"]}
+    scores = {score["name"]: score["values"] for score in target["metrics"]}
+    assert rows["quantized"]["fid"] == scores["fid"]["fid"]["value"]
+    assert rows["quantized"]["qfid"] == scores["qfid"]["qfid"]["value"]
+    assert rows["original"]["fid"] == scores["fid"]["fid"]["original"]
+    assert rows["original"]["fid"] < 0.1 * rows["compressed"]["fid"]
+    assert rows["compressed"]["qfid"] == pytest.approx(rows["quantized"]["qfid"], rel=0.2)
 
 
 def test_a_plan_is_of_the_original(tmp_path: Path) -> None:
