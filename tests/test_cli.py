@@ -57,6 +57,7 @@ def test_a_missed_gate_exits_3(bundle: Path, tmp_path: Path) -> None:
     assert "emitted: " in result.stderr
 
 
+@pytest.mark.slow
 def test_benchmark(bundle: Path, tmp_path: Path) -> None:
     fast = ("--seconds", "0.02")
     saved = str(tmp_path / "base.json")
@@ -73,6 +74,7 @@ def test_benchmark(bundle: Path, tmp_path: Path) -> None:
     assert "latency.ratio" in result.stdout
 
 
+@pytest.mark.slow
 def test_noise_fails_only_on_demand(bundle: Path, tmp_path: Path) -> None:
     baseline = tmp_path / "other.json"
     key = "tiny-w8a8/ort-x86/1/1"
@@ -95,6 +97,7 @@ def test_verify_and_inspect(bundle: Path) -> None:
     assert max(map(len, result.stdout.splitlines())) <= 80 + len(str(bundle))
 
 
+@pytest.mark.slow
 def test_doctor_and_zoo() -> None:
     assert json.loads(edgegan("doctor", "--json").stdout)["schema"] == "edgegan.doctor/1"
     assert "ort-x86" in edgegan("doctor").stdout

@@ -47,6 +47,7 @@ def scale_initializer(name: str, factor: float) -> Any:
     return change
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tiny", "NestedBlocks", "GroupsAndDilations"])
 def test_a_clipped_layer_ranks_first(name: str, bundle: Path, tmp_path: Path) -> None:
     """One layer's range cut to a tenth, at each inner layer in turn."""
@@ -85,6 +86,7 @@ def test_numbers_by_hand(tiny_bundle: Path) -> None:
     assert document["ranked"]
 
 
+@pytest.mark.slow
 @requires_exact_cpu
 def test_command_line(tiny_bundle: Path) -> None:
     command = [sys.executable, "-m", "edgegan", "debug", str(tiny_bundle)]
@@ -96,6 +98,7 @@ def test_command_line(tiny_bundle: Path) -> None:
     assert json.loads(result.stdout)["max_lsb"] == 0
 
 
+@pytest.mark.slow
 @requires_exact_cpu
 def test_an_engine_that_leaves_the_simulation_is_found(tiny_bundle: Path, bundle: Path) -> None:
     """One weight of the middle layer is changed behind the simulation's back."""

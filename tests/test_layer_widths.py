@@ -46,6 +46,7 @@ def emitted(folder: Path, **quantization: object) -> bytes:
     return (folder / "model.onnx").read_bytes()
 
 
+@pytest.mark.slow
 @requires_exact_cpu
 def test_from_recipe_to_bundle(tmp_path: Path) -> None:
     """Storage of 4 and 2 bits and packed indices in one file; the engine is the simulation."""
@@ -66,6 +67,7 @@ def test_from_recipe_to_bundle(tmp_path: Path) -> None:
     assert widths == [2, 2, 4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("bits", "quantizer"), [(8, "quantile"), (2, "quantile"), (2, "em")])
 def test_all_layers_alike_are_the_uniform_model(tmp_path: Path, bits: int, quantizer: str) -> None:
     alike = {"weight_bits": bits, "weight_quantizer": quantizer}

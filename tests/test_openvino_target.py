@@ -23,6 +23,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @requires_exact_cpu
 def test_export_and_verify(tmp_path: Path) -> None:
     recipe = write_own_generator(tmp_path / "own")
@@ -42,6 +43,7 @@ def test_export_and_verify(tmp_path: Path) -> None:
     assert {check.verdict for check in verify(tmp_path / "bundle")} == {Verdict.PASS}
 
 
+@pytest.mark.slow
 @requires_exact_cpu
 @pytest.mark.parametrize("option", [(), ("--against-engine", "--generator", "own")])
 def test_debug_of_a_bundle_for_openvino_alone(

@@ -81,6 +81,7 @@ def test_ppcd_removes_just_more_than_its_ratio(tmp_path: Path) -> None:
     assert not any("mask" in name for name in shapes)
 
 
+@pytest.mark.slow
 def test_what_is_stored_makes_the_same_graph(tmp_path: Path) -> None:
     bench = bench_of(write_conditional(tmp_path / "own", PPCD))
     result = compress(bench, tmp_path / "work")
@@ -108,6 +109,7 @@ def test_what_is_stored_makes_the_same_graph(tmp_path: Path) -> None:
         again()
 
 
+@pytest.mark.slow
 def test_a_killed_compression_goes_on(tmp_path: Path) -> None:
     """Bit for bit, from the checkpoint of an epoch's end (24 pictures, 3 steps)."""
     bench = bench_of(write_conditional(tmp_path / "own", PPCD))
@@ -138,6 +140,7 @@ def test_two_steps_prune_first(tmp_path: Path) -> None:
     assert [history[-1]["step"] for history in result.history.values()] == [6, 6]
 
 
+@pytest.mark.slow
 def test_the_ablations(tmp_path: Path) -> None:
     """Without distillation, without pruning (the structure is the original's), from random weights."""
     alone = compress(

@@ -40,6 +40,7 @@ def checks(report: dict[str, Any]) -> dict[str, Any]:
     return {check["name"]: check for check in report["checks"]}
 
 
+@pytest.mark.slow
 def test_a_pruned_generator_in_four_bits_obeys_parity(tmp_path: Path) -> None:
     gates = {"parity.max_lsb": {"max": 0}, "size.ratio": {"max": 0.9}}
     path = write_own_generator(
@@ -82,6 +83,7 @@ def test_a_pruned_generator_in_four_bits_obeys_parity(tmp_path: Path) -> None:
     assert not {e.stage: e.cached for e in events if e.seconds is not None}["compressed"]
 
 
+@pytest.mark.slow
 def test_ppcd_and_four_bits_in_one_recipe(tmp_path: Path) -> None:
     """A class-conditional generator with attention: integer regions at 0 LSB."""
     path = write_conditional(tmp_path / "own", PPCD, quantization={"weight_bits": 4})

@@ -104,6 +104,7 @@ def test_uniform_widths(
     assert_exact(placed, tmp_path / "m.onnx")
 
 
+@pytest.mark.slow
 @requires_exact_cpu
 @pytest.mark.parametrize("name", ["quantile", "em"])
 def test_split_outliers(lowered: torch.fx.GraphModule, tmp_path: Path, name: str) -> None:
@@ -174,6 +175,7 @@ def test_packing_by_hand() -> None:
     assert pack(np.array([[7], [15]]), 4).tolist() == [[0xF7]]
 
 
+@pytest.mark.slow
 def test_diagnosis_finds_the_indices(lowered: torch.fx.GraphModule, tmp_path: Path) -> None:
     model = emit(quantized(lowered, "em", 2, True).graph, tmp_path / "m.onnx")
     float_model = emit(lowered, tmp_path / "f.onnx")

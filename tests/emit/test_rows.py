@@ -77,6 +77,7 @@ def operators(model: onnx.ModelProto) -> set[str]:
     return {node.op_type for node in model.graph.node}
 
 
+@pytest.mark.slow
 @requires_exact_cpu
 @pytest.mark.parametrize("module", [Shared(), OnePixel()], ids=["shared", "one pixel"])
 def test_same_integers_as_matrix_products(module: nn.Module, tmp_path: Path) -> None:
@@ -110,6 +111,7 @@ def test_no_matrix_product_and_no_transpose_is_executed(tmp_path: Path) -> None:
     assert not {"QGemm", "Gemm", "Transpose", "FusedConv"} & set(kernels)
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 9), min_size=2, max_size=4),
@@ -129,6 +131,7 @@ def test_float_graphs_compute_the_same(sizes: list[int], relu: bool, batch: int,
     torch.testing.assert_close(graph(x), module(x), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @requires_exact_cpu
 def test_the_diagnosis_pairs_rows_with_rows(tmp_path: Path) -> None:
     """Reshaped and transposed tensors are compared element by element with their float twins."""

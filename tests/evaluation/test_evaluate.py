@@ -27,6 +27,8 @@ Images = NDArray[np.float32]
 COUNT = 60
 USUAL = METRIC_NAMES[:-1]
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:

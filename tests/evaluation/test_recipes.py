@@ -37,6 +37,7 @@ def run(place: Path, output: Path, **checks: Any) -> ExportResult:
     return export(recipe, base, output, StageCache(place / "cache"))
 
 
+@pytest.mark.slow
 def test_gates_on_any_metric(place: Path, tmp_path: Path) -> None:
     checks: dict[str, Any] = {"features": "net.onnx", "real": "real", "metrics": ["is"]}
     gates = {

@@ -96,6 +96,7 @@ def test_sums_must_fit_int8() -> None:
     assert not keeps_kernel(weight, selections, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", [4, 2])
 @pytest.mark.parametrize("per_channel", [True, False])
 def test_the_engine_runs_what_is_simulated(
@@ -119,6 +120,7 @@ def test_the_engine_runs_what_is_simulated(
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_stored_kernels_are_the_original_ones_and_smaller(
     generator: nn.Module, tmp_path: Path
 ) -> None:

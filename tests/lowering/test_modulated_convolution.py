@@ -32,6 +32,7 @@ def by_definition(module: Modulated, x: torch.Tensor, w: torch.Tensor) -> torch.
     return torch.cat(images)
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(
     form=st.sampled_from([Modulated, Nvidia]),

@@ -48,6 +48,7 @@ class Behind(nn.Module):
         return self.norm(x, y) + x
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(
     channels=st.integers(1, 9),

@@ -119,6 +119,7 @@ class Blocks(nn.Module):
         return self.last(x)
 
 
+@pytest.mark.slow
 @requires_openvino
 @requires_exact_cpu
 def test_sums_in_place_are_read_and_followed() -> None:
@@ -145,6 +146,7 @@ def test_parity_within_one_step(name: str) -> None:
     assert len(parity.tensors) >= 2
 
 
+@pytest.mark.slow
 @requires_openvino
 @requires_exact_cpu
 def test_outputs_that_become_another_tensor_keep_their_names() -> None:

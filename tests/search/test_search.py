@@ -44,12 +44,14 @@ def found(place: Path) -> Found:
     return search(recipe, base, options, StageCache(place / "cache" / "stages"))
 
 
+@pytest.mark.slow
 def test_the_problem_is_the_generator(found: Found) -> None:
     assert found.problem.layers == ("project", "up.0", "up.3")
     assert len(found.trials) == 2 + 3  # all 8, all 2, and each layer alone: nothing is left to try
     assert all(measured.loss >= 0 for measured in found.trials.values())
 
 
+@pytest.mark.slow
 def test_bytes_add_up(found: Found) -> None:
     """What the integer programme relies on: each layer's bytes are its own."""
     trials, problem = found.trials, found.problem
@@ -60,6 +62,7 @@ def test_bytes_add_up(found: Found) -> None:
     assert abs(every - sum(saved)) <= 0.01 * trials[problem.base].bytes
 
 
+@pytest.mark.slow
 def test_the_recipe_exports_to_what_was_measured(place: Path, found: Found, tmp_path: Path) -> None:
     """Anywhere: paths hold, and the generator's code came along."""
     assert found.best is not None
@@ -83,6 +86,7 @@ def test_the_recipe_exports_to_what_was_measured(place: Path, found: Found, tmp_
     assert any(row[0].startswith("found: ") for row in rows(found))
 
 
+@pytest.mark.slow
 def test_a_repeated_search_measures_nothing(place: Path, found: Found) -> None:
     recipe, base = load_recipe(str(place / "own" / "recipe.yaml"))
     options = Options((Weights(8), Weights(2, "em")), {}, most_loss=1e9, trials=1)
@@ -97,6 +101,7 @@ def test_a_repeated_search_measures_nothing(place: Path, found: Found) -> None:
     assert again == found
 
 
+@pytest.mark.slow
 def test_the_command(place: Path, found: Found, tmp_path: Path) -> None:
     """The same search by the command, which recalls it; a limit that nothing keeps to; no overwriting."""
     environment = {"EDGEGAN_CACHE": str(place / "cache")}
@@ -186,6 +191,7 @@ def test_budgets() -> None:
             read_budgets([text])
 
 
+@pytest.mark.slow
 def test_budgets_of_time_and_integers(place: Path) -> None:
     """A float layer takes its multiplications out of int8; time is measured beside the float model."""
     recipe, base = load_recipe(str(place / "own" / "recipe.yaml"))

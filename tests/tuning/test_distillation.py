@@ -74,6 +74,7 @@ def error(module: nn.Module, tunable: Tunable) -> float:
         return float((tunable(x) - module(x)).square().mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_comes_closer_to_the_float_generator(tmp_path: Path, method: str) -> None:
     module, task, examples = make(**METHODS[method])
@@ -85,6 +86,7 @@ def test_every_method_comes_closer_to_the_float_generator(tmp_path: Path, method
     assert any(moved) == (method != "fixed")
 
 
+@pytest.mark.slow
 def test_half_precision_learns_too(tmp_path: Path) -> None:
     module, task, examples = make(observe=0.3)
     before = error(module, task.tunable)
@@ -94,6 +96,7 @@ def test_half_precision_learns_too(tmp_path: Path) -> None:
     assert {leaf.dtype for leaf in task.tunable.parameters()} == {torch.float32}
 
 
+@pytest.mark.slow
 def test_what_was_learned_is_what_the_graph_computes(tmp_path: Path) -> None:
     """Also on grids, with integer zero points: not a bit is lost."""
     _, task, examples = make(loss={"adversarial": 0.1, "content": 1.0, "style": 1.0})
@@ -107,6 +110,7 @@ def test_what_was_learned_is_what_the_graph_computes(tmp_path: Path) -> None:
         assert torch.equal(first_of(placed.graph(x)), task.tunable(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_a_killed_run_ends_the_same(tmp_path: Path, method: str) -> None:
     options = METHODS[method] | {"loss": {"adversarial": 0.1, "content": 1.0}}

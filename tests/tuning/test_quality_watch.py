@@ -66,6 +66,7 @@ def test_ten_points_unless_they_take_too_long() -> None:
     assert few[0] == 10 and 1 < len(few) <= 5
 
 
+@pytest.mark.slow
 def test_a_watched_training_goes_the_same_way(tmp_path: Path) -> None:
     results = []
     for watched in (False, True):

@@ -65,6 +65,7 @@ def test_it_comes_closer_to_the_float_generator(
     assert error(placed, module, tuned) < 0.75 * before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rounding", ["adaptive", "straight-through"])
 def test_a_killed_run_ends_the_same(tmp_path: Path, rounding: Rounding) -> None:
     _, placed = calibrated()

@@ -53,6 +53,7 @@ def write_recipe(folder: Path, **tune: Any) -> Path:
     return write_own_generator(folder / "own", quantization=quantization, tune=TUNE | tune)
 
 
+@pytest.mark.slow
 def test_the_report_shows_how_it_learned(tmp_path: Path) -> None:
     recipe, base = load_recipe(str(write_recipe(tmp_path, budget=0.05)))
     events: list[Event] = []
@@ -69,6 +70,7 @@ def test_the_report_shows_how_it_learned(tmp_path: Path) -> None:
     assert shown == [record["pixel"] for record in tuned["history"]]
 
 
+@pytest.mark.slow
 def test_a_quantized_discriminator_judges_by_real_pictures(tmp_path: Path) -> None:
     """Of one's own, from a folder of pictures; other pictures, another result."""
     loss = {"adversarial": 1.0, "content": 0.0}
