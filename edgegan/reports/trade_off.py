@@ -10,13 +10,14 @@ _WIDTH, _HEIGHT = 460.0, 330.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62.0, 18.0, 34.0, 44.0
 _DECADES = 20.0
 """Where the largest value is so many times the smallest, the axis is logarithmic."""
-_LETTER = 6.6
-"""Width of one, about."""
+_LETTER, _LINE = 6.6, 14.0
+"""Width and height of a letter, about."""
+_DOT = 5.0
 
 
 @dataclass(frozen=True)
 class Point:
-    """A model: ``x`` its cost, ``y`` its loss; less is better for both."""
+    """A model: ``x`` its cost, ``y`` its loss; less is better for both. Its name may be empty."""
 
     name: str
     x: float
@@ -24,7 +25,7 @@ class Point:
 
 
 def trade_off_svg(points: list[Point], x_title: str, y_title: str) -> str:
-    """The points by name, and a dashed line through those that no other beats in both."""
+    """The points, names beside those that have one, and a dashed line through those that no other beats."""
     x, y = _Axis([p.x for p in points], logarithmic=False), _Axis([p.y for p in points])
 
     def across(value: float) -> float:
@@ -44,17 +45,17 @@ def trade_off_svg(points: list[Point], x_title: str, y_title: str) -> str:
     parts.append(_text(right, _HEIGHT - 6, x_title, anchor="end"))
     line = " ".join(f"{across(p.x):.1f},{up(p.y):.1f}" for p in front(points))
     parts.append(f'<polyline class="front" points="{line}"/>')
-    taken: list[tuple[float, float]] = []
-    for point in sorted(points, key=lambda p: p.y):
-        at, height = across(point.x), up(point.y)
-        parts.append(f'<circle class="dot" cx="{at:.1f}" cy="{height:.1f}" r="5"/>')
-        beyond = at + 10 + _LETTER * len(point.name) > right
-        line_at = height + 4
-        while any(abs(line_at - other) < 13 and abs(at - place) < 150 for place, other in taken):
-            line_at -= 13
-        taken.append((at, line_at))
-        anchor = "end" if beyond else "start"
-        parts.append(_text(at + (-10 if beyond else 10), line_at, point.name, "name", anchor))
+    places = [(across(point.x), up(point.y)) for point in points]
+    taken = [_Box(x - _DOT, y - _DOT, x + _DOT, y + _DOT) for x, y in places]
+    for point, (at, height) in zip(points, places, strict=True):
+        kind = "dot" if point.name else "dot plain"
+        parts.append(f'<circle class="{kind}" cx="{at:.1f}" cy="{height:.1f}" r="{_DOT:.0f}"/>')
+    inside = _Box(_LEFT, _TOP, right, bottom)
+    for point, (at, height) in zip(points, places, strict=True):
+        if point.name:
+            label = _place(at, height, point.name, inside, taken)
+            taken.append(label)
+            parts.append(_text(label.left, label.bottom - 3, point.name, "name"))
     what = escape(f"{y_title} against {x_title}", quote=True)
     return (
         f'<svg viewBox="0 0 {_WIDTH:.0f} {_HEIGHT:.0f}" role="img" aria-label="{what}">'
@@ -69,6 +70,45 @@ def front(points: list[Point]) -> list[Point]:
         if not best or point.y < best[-1].y:
             best.append(point)
     return best
+
+
+@dataclass(frozen=True)
+class _Box:
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def common(self, other: _Box) -> float:
+        """Area that both cover."""
+        wide = min(self.right, other.right) - max(self.left, other.left)
+        high = min(self.bottom, other.bottom) - max(self.top, other.top)
+        return max(wide, 0.0) * max(high, 0.0)
+
+    @property
+    def area(self) -> float:
+        return (self.right - self.left) * (self.bottom - self.top)
+
+
+def _place(x: float, y: float, name: str, inside: _Box, taken: list[_Box]) -> _Box:
+    """Where a point's name covers least of what is there: right, left, above or below it."""
+    wide, beside, over = len(name) * _LETTER, _DOT + 4, _DOT + 2
+    corners = [
+        (x + beside, y - _LINE / 2),
+        (x - beside - wide, y - _LINE / 2),
+        (x - wide / 2, y - over - _LINE),
+        (x - wide / 2, y + over),
+        (x + over, y - over - _LINE),
+        (x + over, y + over),
+        (x - over - wide, y - over - _LINE),
+        (x - over - wide, y + over),
+    ]
+    boxes = [_Box(left, top, left + wide, top + _LINE) for left, top in corners]
+
+    def covers(box: _Box) -> float:
+        return sum(box.common(other) for other in taken) + 2 * (box.area - box.common(inside))
+
+    return min(boxes, key=covers)
 
 
 class _Axis:
