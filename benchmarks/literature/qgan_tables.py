@@ -19,7 +19,8 @@ from benchmarks.results_file import write_result
 _SCALE = (
     "Measured on the exported engine, whose weights are codebooks per tensor and whose activations have 8 "
     "bits (the paper's are float). Fine-tuning is quantization-aware training against the float generator "
-    "(adversarial, content and style loss), the paper's is GAN training on data. Inception Score and FID "
+    "(adversarial, content and style loss), levels fitted anew at every step; the paper's is GAN training "
+    "on data. Inception Score and FID "
     "are of the features that each row names, not of Inception's: compare the order of methods, and ratios "
     "to float. Mean ± standard deviation over seeds."
 )

@@ -17,6 +17,7 @@ from edgegan.training.loop import Batch
 from edgegan.training.losses import LOSSES
 from edgegan.training.processes import ALONE, Processes
 from edgegan.tuning.perceptual import PerceptualLoss
+from edgegan.tuning.quantized_discriminator import QuantizedDiscriminator
 from edgegan.tuning.range_tracking import RangeTracker
 from edgegan.tuning.sections import DistillationSection
 from edgegan.tuning.tunable import Tunable
@@ -146,6 +147,8 @@ class DistillationTask:
     ) -> dict[str, float]:
         if self.discriminator is None or self.judge is None or self.d_optimizer is None:
             return {}
+        if isinstance(self.discriminator, QuantizedDiscriminator):
+            self.discriminator.fit()
         self.discriminator.requires_grad_(True)
         self.d_optimizer.param_groups[0]["lr"] = self.section.discriminator_rate * fall
         logits = (self.judge(*inputs).float() for inputs in (real, fake))

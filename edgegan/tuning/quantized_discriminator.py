@@ -1,7 +1,7 @@
 """A discriminator whose weights are quantized while it judges (QGAN, Wang et al. 2019, sections 2.2, 5.1).
 
-Like the generator's, its levels are fitted to the trained weights, once; the weights then learn straight
-through the rounding to them.
+Its levels are fitted to its weights, anew at every step of a training; the weights learn straight through
+the rounding to them.
 """
 
 from __future__ import annotations
@@ -28,15 +28,21 @@ class QuantizedDiscriminator(nn.Module):
     def __init__(self, inner: nn.Module, quantizer: str, bits: int) -> None:
         super().__init__()
         self.inner = inner
-        weights = {name: w.detach() for name, w in inner.named_parameters() if w.ndim > 1}
-        self.names = list(weights)
-        for place, weight in enumerate(weights.values()):
+        self.quantizer, self.bits = quantizer, bits
+        self.names = [name for name, weight in inner.named_parameters() if weight.ndim > 1]
+        self.fit()
+
+    def fit(self) -> None:
+        """Fit the levels to the weights as they are."""
+        weights = dict(self.inner.named_parameters())
+        for place, name in enumerate(self.names):
+            weight = weights[name].detach()
             rows = weight.reshape(1, -1).cpu().numpy().astype(np.float64)
-            book = fit_codebook(quantizer, rows, bits, _KERNEL_BITS)
+            book = fit_codebook(self.quantizer, rows, self.bits, _KERNEL_BITS)
             scale = float(book.scale[0])
-            for name, values in (("levels", book.integers[0]), ("thresholds", book.thresholds[0])):
+            for kind, values in (("levels", book.integers[0]), ("thresholds", book.thresholds[0])):
                 found = torch.tensor(values * scale, dtype=weight.dtype, device=weight.device)
-                self.register_buffer(f"{name}_{place}", found)
+                self.register_buffer(f"{kind}_{place}", found)
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
         """As the float one's."""

@@ -48,6 +48,18 @@ def test_gradients_pass_straight_through() -> None:
     assert linear.weight.grad.tolist() == [[3.0, 5.0]]
 
 
+def test_levels_follow_the_weights_when_they_are_fitted_anew() -> None:
+    linear = nn.Linear(2, 1, bias=False)
+    linear.load_state_dict({"weight": torch.tensor([[0.25, 0.75]])})
+    found = QuantizedDiscriminator(linear, "min-max", 1)
+    with torch.no_grad():
+        linear.weight.mul_(4.0)
+    ones = torch.eye(2)
+    assert found(ones).flatten().tolist() == pytest.approx([0.75, 0.75], rel=0.01)
+    found.fit()
+    assert found(ones).flatten().tolist() == pytest.approx([1.0, 3.0], rel=0.01)
+
+
 def test_a_checkpoint_keeps_levels_and_learned_weights() -> None:
     found = QuantizedDiscriminator(_inner(), "em", 2)
     with torch.no_grad():
