@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,17 @@ from benchmarks.literature.pictures import data_folder, picture_inputs, takes_pi
 from edgegan.bundle import Bundle, load_golden, open_bundle
 from edgegan.cache import StageCache
 from edgegan.card import card_folder, load_card
+from edgegan.checks.speed import FLOAT, LOWERED, QUANTIZED, measure_speed
 from edgegan.errors import EdgeganError
 from edgegan.evaluation.evaluate import Options, evaluate
+from edgegan.latency.measure import Effort
 from edgegan.pipeline import export
 from edgegan.recipe import load_recipe
+from edgegan.runtimes.ort import OrtRuntime
 
 TARGET = "ort-x86"
 CACHE_LIMIT = 20 << 30
+BATCH = 64
 _ALWAYS: dict[str, Any] = {
     "targets": [TARGET],
     "checks.gates": {},
@@ -48,6 +52,9 @@ class Measured:
         weights: the diagnosis of each weight: name, bits, states and the share of them in use.
         images: float32 ``[N, C, H, W]``, the engine's of the first inputs; ``float_images`` likewise.
         value_range: of the images.
+        size_ratio: of the engine's file to the float model's.
+        models: where the recipe compresses, each model on the way: parameters, MACs, bytes, FID.
+        batch_ms: there, milliseconds of a batch of 64 by model, on one thread.
     """
 
     values: dict[str, float]
@@ -60,6 +67,9 @@ class Measured:
     images: NDArray[np.float32]
     float_images: NDArray[np.float32]
     value_range: tuple[float, float]
+    size_ratio: float
+    models: tuple[dict[str, Any], ...] = ()
+    batch_ms: Mapping[str, float] = field(default_factory=dict)
 
     def common(self) -> dict[str, Any]:
         """What stands in every row."""
@@ -98,7 +108,9 @@ def measure(
             options = Options(names, samples=section.samples, seed=section.seed, inputs=inputs)
             found = evaluate(str(out), None, options, cache)
             metrics = [score.as_json() for score in found.scores]
-        return measured(report, metrics, open_bundle(out))
+        bundle = open_bundle(out)
+        row = measured(report, metrics, bundle)
+        return row if loaded.compress is None else replace(row, batch_ms=_batch_ms(bundle))
 
 
 def measured(report: Mapping[str, Any], metrics: list[dict[str, Any]], bundle: Bundle) -> Measured:
@@ -122,7 +134,21 @@ def measured(report: Mapping[str, Any], metrics: list[dict[str, Any]], bundle: B
         images=np.asarray(golden[output.name], np.float32),
         float_images=np.asarray(golden[f"{output.name}_float"], np.float32),
         value_range=output.value_range,
+        size_ratio=checks["size.ratio"],
+        models=tuple((target["compressed"] or {"waterfall": ()})["waterfall"]),
     )
+
+
+def _batch_ms(bundle: Bundle) -> dict[str, float]:
+    """Of the original, the compressed float model as it is rewritten, and the engine, interleaved."""
+    folder = bundle.folder
+    models = {
+        FLOAT: folder / "reference" / "float.onnx",
+        LOWERED: folder / "reference" / "lowered.onnx",
+        QUANTIZED: folder / "model.onnx",
+    }
+    speed = measure_speed(models, bundle.manifest.inputs, OrtRuntime(), 1, BATCH, Effort(seconds=5))
+    return {name: timing.percentile(50) for name, timing in speed.timings.items()}
 
 
 Measure = Callable[[str, Mapping[str, Any], Path, Path | None], Measured]

@@ -6,6 +6,7 @@ Pair = tuple[float, float]
 
 ANDREEV = "Andreev et al. 2021 (arXiv 2108.13996)"
 QGAN = "Wang et al. 2019 (QGAN, arXiv 1901.08263)"
+PPCD = "Vo et al. 2021 (PPCD-GAN)"
 HOETTER = "Hötter, Real-Enríquez, Wenck 2020"
 
 ANDREEV_FLOAT_FID = {"StyleGAN": 26.3, "SAGAN": 138.6, "CycleGAN": 62.4}
@@ -83,3 +84,13 @@ QGAN_MULTI_PRECISION: dict[str, tuple[int, int, Pair, Pair]] = {
     "cifar10-lsgan": (3, 3, (3.55, 85.4), (4.91, 38.27)),
 }
 """Table 3: bits of discriminator and generator, Inception Score and FID, and those of 32 bits."""
+
+PPCD_ABLATION: dict[tuple[str, float | None], tuple[str, float]] = {
+    ("original", None): ("42M", 18.65),
+    ("ppcd", 0.5): ("25M", 14.26),
+    ("ppcd", 0.7): ("13.6M", 12.76),
+    ("no-pruning", None): ("42M", 13.02),
+    ("no-distillation", 0.5): ("25M", 18.23),
+    ("two-step", 0.5): ("25M", 15.76),
+}
+"""By method and ratio: parameters and FID. Table 1's at 0.7 is better than table 3's at 0.5."""

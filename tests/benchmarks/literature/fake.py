@@ -48,6 +48,7 @@ class FakeExport:
             images=image,
             float_images=image,
             value_range=(-1.0, 1.0),
+            size_ratio=0.25,
         )
 
 

@@ -1,0 +1,155 @@
+"""PPCD-GAN, Vo et al. 2021: tables 1-3 and figure 4, on a student and a teacher of ours.
+
+    python -m benchmarks.literature.ppcd --data FOLDER [--tables ablation ratios] [--work FOLDER]
+
+The discriminator sees the pictures of the student's data set, in ``--data``. What the tables measure is
+said in their note; ``README.md`` says what of the paper is not run, and why.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from benchmarks.literature.measure import Bench, Measured, usable
+from benchmarks.literature.options import Options, parsed
+from benchmarks.literature.pictures import data_folder
+from benchmarks.literature.ppcd_tables import publish
+from benchmarks.literature.rows import Cell, Row, fill
+
+COMMAND = "python -m benchmarks.literature.ppcd"
+STUDENT, TEACHER = "fashion-sagan", "fashion-biggan"
+METHODS = ("original", "ppcd", "no-pruning", "no-distillation", "two-step", "l1")
+COMPARED = ("ppcd", "two-step", "l1")
+"""The methods of figure 4."""
+RATIOS, ABLATED = (0.5, 0.6, 0.7, 0.8), 0.5
+TABLES = ("ablation", "ratios")
+STEPS = 20_000
+
+KEPT = {0.5: 0.429, 0.6: 0.339, 0.7: 0.248, 0.8: 0.162}
+"""Share of the student's parameters that progressive pruning leaves at each ratio, and L1 pruning gets."""
+
+
+class Tables:
+    """The cells of every table.
+
+    Args:
+        data: folder of the student's data set.
+    """
+
+    def __init__(self, options: Options, bench: Bench, data: Path) -> None:
+        self.options = options
+        self.bench = bench
+        self.data = data
+
+    def ablation(self) -> Iterator[Cell]:
+        """Tables 1 and 3: what each part of the method is worth, at one ratio."""
+        for seed, method in product(self.options.seeds, self.options.methods):
+            yield self._cell(method, ABLATED, seed)
+
+    def ratios(self) -> Iterator[Cell]:
+        """Figure 4: FID at every ratio."""
+        methods = [method for method in self.options.methods if method in COMPARED]
+        for seed, method, ratio in product(self.options.seeds, methods, RATIOS):
+            yield self._cell(method, ratio, seed)
+
+    def _cell(self, method: str, ratio: float, seed: int) -> Cell:
+        prunes = method not in ("original", "no-pruning")
+        labels = {"model": STUDENT, "method": method, "ratio": ratio if prunes else None}
+        labels |= {"budget": self.options.budget, "seed": seed, "samples": self.options.samples}
+        return Cell(labels, self._maker(method, ratio, seed))
+
+    def _maker(self, method: str, ratio: float, seed: int) -> Callable[[], Row]:
+        settings = _settings(method, ratio)
+        if settings:
+            settings |= {
+                "compress.real": "data",
+                "compress.data": str(self.data.resolve()),
+                "compress.steps": STEPS,
+                "compress.budget": self.options.budget,
+                "compress.seed": 10 * seed + 3,
+            }
+        return lambda: _row(self.bench.of(STUDENT, "fashion-dcgan-w8a8", seed, settings))
+
+
+def _settings(method: str, ratio: float) -> dict[str, Any]:
+    """The recipe's section ``compress``; nothing of the original."""
+    progressive: dict[str, Any] = {"method": "progressive", "ratio": ratio}
+    learned = {"adversarial": 1.0, "attention": 1.0, "output": 0.0}
+    alone = learned | {"attention": 0.0}
+    teacher = {"compress.teacher": {"zoo": TEACHER}}
+    sections: dict[str, dict[str, Any]] = {
+        "original": {},
+        "ppcd": teacher | {"compress.pruning": progressive, "compress.loss": learned},
+        "no-pruning": teacher | {"compress.loss": learned},
+        "no-distillation": {"compress.pruning": progressive, "compress.loss": alone},
+        "two-step": teacher
+        | {"compress.pruning": progressive | {"two_step": True}, "compress.loss": learned},
+        "l1": {
+            "compress.pruning": {"method": "l1", "parameters": KEPT[ratio]},
+            "compress.loss": alone,
+        },
+    }
+    return sections[method]
+
+
+def _row(found: Measured) -> Row:
+    models = {row["model"]: row for row in found.models}
+    numbers: dict[str, Any] = {
+        "fid": found.values.get("fid"),
+        "qfid": found.values["qfid"],
+        "fid_original": found.originals.get("fid"),
+        "size_ratio": found.size_ratio,
+        "batch_ms": found.batch_ms,
+    }
+    if models:
+        numbers |= {
+            "parameters": models["compressed"]["parameters"],
+            "parameters_original": models["original"]["parameters"],
+            "macs": models["compressed"]["macs"],
+            "macs_original": models["original"]["macs"],
+            "fid_compressed": models["compressed"]["fid"],
+        }
+    return numbers | found.common()
+
+
+def run(options: Options, bench: Bench) -> bool:
+    """Make the rows and write the result; whether all that was wanted could be made."""
+    _, left_out = usable((STUDENT, TEACHER), options.data)
+    assert options.data is not None
+    data = data_folder(options.data, STUDENT)
+    if data is None:
+        left_out.append(f"the data set of {STUDENT} is not in --data.")
+    for reason in left_out:
+        print(reason, file=sys.stderr)
+    if left_out or data is None:
+        return False
+    tables, complete, rows = Tables(options, bench, data), True, {}
+    cells = {"ablation": tables.ablation, "ratios": tables.ratios}
+    for table in options.tables:
+        rows[table], faults = fill(options.work / "rows" / f"ppcd-{table}", cells[table]())
+        complete = complete and not faults
+    if any(rows.values()):
+        publish(COMMAND, rows, options.out)
+    return complete
+
+
+def main() -> None:
+    with parsed(
+        COMMAND,
+        (__doc__ or "").splitlines()[0],
+        tables=TABLES,
+        models=(STUDENT,),
+        methods=METHODS,
+        bits=(8,),
+        needs_data=True,
+    ) as options:
+        complete = run(options, Bench(options.work / "stages", options.samples, options.data))
+    sys.exit(0 if complete else 1)
+
+
+if __name__ == "__main__":
+    main()
