@@ -24,6 +24,7 @@ from edgegan.lowering.fold_uniform import FoldUniform
 from edgegan.lowering.graph import annotate_shapes
 from edgegan.lowering.hoist_activation import HoistActivation
 from edgegan.lowering.image_convolution import PackImageConvolution
+from edgegan.lowering.larger_first import LargerFirst
 from edgegan.lowering.linear_convolution import LinearAsConvolution
 from edgegan.lowering.merge_movement import MergeMovement
 from edgegan.lowering.modulated_convolution import LowerModulatedConvolution
@@ -60,6 +61,7 @@ PASSES: tuple[LoweringPass, ...] = (
     HoistActivation(),
     MergeMovement(),
     FoldAdaptiveInstanceNorm(),
+    LargerFirst(),
 )
 
 TOLERANCE = 1e-5

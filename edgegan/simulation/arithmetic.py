@@ -118,9 +118,11 @@ def requantize_binary(
     a, b, z = binary.a, binary.b, zero_point.to(f32)
     if binary.kind == "add":
         ratio_a, ratio_b = a.scale / scale, b.scale / scale
-        offset = z - _fma(ratio_a, a.zero_point.to(f32), ratio_b * b.zero_point.to(f32))
-        inner = _fma(b.integers.to(f32), ratio_b, offset)
-        result = _fma(a.integers.to(f32), ratio_a, inner)
+        offset = z - fused_multiply_add(
+            ratio_a, a.zero_point.to(f32), ratio_b * b.zero_point.to(f32)
+        )
+        inner = fused_multiply_add(b.integers.to(f32), ratio_b, offset)
+        result = fused_multiply_add(a.integers.to(f32), ratio_a, inner)
     else:
         product = (a.integers - a.zero_point).to(f32) * (b.integers - b.zero_point).to(f32)
         result = product * ((a.scale * b.scale) / scale) + z
@@ -130,6 +132,6 @@ def requantize_binary(
     return Quantized(integers.clamp(low, high), scale, zero_point.to(f64))
 
 
-def _fma(x: torch.Tensor, y: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
+def fused_multiply_add(x: torch.Tensor, y: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
     """x·y + c rounded to float32 once (the product of two float32 is exact in float64)."""
     return (x.to(f64) * y.to(f64) + c.to(f64)).to(f32)

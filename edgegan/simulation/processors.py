@@ -39,7 +39,7 @@ def _by_definition(
 
 
 ORT_X86 = Arithmetic(True, requantize_binary, requantize_binary)
-ORT_ARM64 = Arithmetic(True, neon.requantize_add, requantize_binary)
+ORT_ARM64 = Arithmetic(True, neon.requantize_add, neon.requantize_mul)
 BY_DEFINITION = Arithmetic(False, _by_definition, _by_definition)
 """The definition of the operators. It stands for TensorRT, too, whose own arithmetic is not documented, and
 was never run here."""
