@@ -14,10 +14,11 @@ from itertools import product
 from typing import Any
 
 from benchmarks.literature.andreev_tables import publish
+from benchmarks.literature.command import execute, fill_tables
 from benchmarks.literature.measure import Bench, Measured, usable
-from benchmarks.literature.options import Options, parsed
+from benchmarks.literature.options import Options
 from benchmarks.literature.published import ANDREEV_CELLS
-from benchmarks.literature.rows import Cell, Row, fill, kept
+from benchmarks.literature.rows import Cell, Row, kept
 
 COMMAND = "python -m benchmarks.literature.andreev"
 MODELS = ("fashion-dcgan", "fashion-stylegan", "fashion-sagan", "horse2zebra-cyclegan")
@@ -194,32 +195,30 @@ def run(options: Options, bench: Bench) -> bool:
     models, left_out = usable(options.models, options.data)
     for reason in left_out:
         print(reason, file=sys.stderr)
-    tables, complete = Tables(options, bench), True
+    tables = Tables(options, bench)
     cells = {
-        "table4": tables.table4,
-        "figure1": tables.figure1,
-        "appendix-b": tables.appendix_b,
-        "loss-weights": tables.loss_weights,
+        "table4": partial(tables.table4, models),
+        "figure1": partial(tables.figure1, models),
+        "appendix-b": partial(tables.appendix_b, models),
+        "loss-weights": partial(tables.loss_weights, models),
     }
-    for table in options.tables:
-        rows, faults = fill(options.work / "rows" / table, cells[table](models))
-        complete = complete and not faults
-        if rows:
-            publish(table, COMMAND, rows, left_out, options.out, PAPER_MODEL)
-    return complete
+
+    def published(table: str, rows: list[Row]) -> None:
+        publish(table, COMMAND, rows, left_out, options.out, PAPER_MODEL)
+
+    return fill_tables(options, cells, published)
 
 
 def main() -> None:
-    with parsed(
+    execute(
         COMMAND,
-        (__doc__ or "").splitlines()[0],
+        __doc__,
+        run,
         tables=TABLES,
         models=MODELS,
         methods=METHODS,
         bits=BITS,
-    ) as options:
-        complete = run(options, Bench(options.work / "stages", options.samples, options.data))
-    sys.exit(0 if complete else 1)
+    )
 
 
 if __name__ == "__main__":

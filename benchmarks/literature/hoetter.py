@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.literature.command import execute
 from benchmarks.literature.hoetter_figures import publish
 from benchmarks.literature.measure import Bench, usable
-from benchmarks.literature.options import Options, parsed
+from benchmarks.literature.options import Options
 from benchmarks.literature.pictures import data_folder
 from benchmarks.literature.rows import Cell, Row, fill
 from edgegan.evaluation.folders import real_pictures
@@ -105,17 +106,16 @@ def run(options: Options, bench: Bench) -> bool:
 
 
 def main() -> None:
-    with parsed(
+    execute(
         COMMAND,
-        (__doc__ or "").splitlines()[0],
+        __doc__,
+        run,
         tables=TABLES,
         models=MODELS,
         methods=METHODS,
         bits=BITS,
         needs_data=True,
-    ) as options:
-        complete = run(options, Bench(options.work / "stages", options.samples, options.data))
-    sys.exit(0 if complete else 1)
+    )
 
 
 if __name__ == "__main__":

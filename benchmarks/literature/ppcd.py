@@ -14,11 +14,12 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from benchmarks.literature.command import execute, fill_tables
 from benchmarks.literature.measure import Bench, Measured, usable
-from benchmarks.literature.options import Options, parsed
+from benchmarks.literature.options import Options
 from benchmarks.literature.pictures import data_folder
 from benchmarks.literature.ppcd_tables import publish
-from benchmarks.literature.rows import Cell, Row, fill
+from benchmarks.literature.rows import Cell, Row
 
 COMMAND = "python -m benchmarks.literature.ppcd"
 STUDENT, TEACHER = "fashion-sagan", "fashion-biggan"
@@ -127,28 +128,26 @@ def run(options: Options, bench: Bench) -> bool:
         print(reason, file=sys.stderr)
     if left_out or data is None:
         return False
-    tables, complete, rows = Tables(options, bench, data), True, {}
+    tables = Tables(options, bench, data)
+    rows: dict[str, list[Row]] = {}
     cells = {"ablation": tables.ablation, "ratios": tables.ratios}
-    for table in options.tables:
-        rows[table], faults = fill(options.work / "rows" / f"ppcd-{table}", cells[table]())
-        complete = complete and not faults
-    if any(rows.values()):
+    complete = fill_tables(options, cells, rows.__setitem__)
+    if rows:
         publish(COMMAND, rows, options.out)
     return complete
 
 
 def main() -> None:
-    with parsed(
+    execute(
         COMMAND,
-        (__doc__ or "").splitlines()[0],
+        __doc__,
+        run,
         tables=TABLES,
         models=(STUDENT,),
         methods=METHODS,
         bits=(8,),
         needs_data=True,
-    ) as options:
-        complete = run(options, Bench(options.work / "stages", options.samples, options.data))
-    sys.exit(0 if complete else 1)
+    )
 
 
 if __name__ == "__main__":

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import product
 from typing import Any
 
+from benchmarks.literature.command import execute, fill_tables
 from benchmarks.literature.measure import Bench, Measured, usable
-from benchmarks.literature.options import Options, parsed
+from benchmarks.literature.options import Options
 from benchmarks.literature.published import QGAN_MULTI_PRECISION
 from benchmarks.literature.qgan_tables import publish
-from benchmarks.literature.rows import Cell, Row, fill
+from benchmarks.literature.rows import Cell, Row
 from edgegan.quantization.weight_quantizers.names import FEWEST_BITS
 
 COMMAND = "python -m benchmarks.literature.qgan"
@@ -134,27 +136,29 @@ def run(options: Options, bench: Bench) -> bool:
     models, left_out = usable(options.models, options.data)
     for reason in left_out:
         print(reason, file=sys.stderr)
-    tables, complete = Tables(options, bench), True
-    cells = {"table2": tables.table2, "figure2": tables.figure2, "table3": tables.table3}
-    for table in options.tables:
-        rows, faults = fill(options.work / "rows" / table, cells[table](models))
-        complete = complete and not faults
-        if rows:
-            publish(table, COMMAND, rows, left_out, options.out)
-    return complete
+    tables = Tables(options, bench)
+    cells = {
+        "table2": partial(tables.table2, models),
+        "figure2": partial(tables.figure2, models),
+        "table3": partial(tables.table3, models),
+    }
+
+    def published(table: str, rows: list[Row]) -> None:
+        publish(table, COMMAND, rows, left_out, options.out)
+
+    return fill_tables(options, cells, published)
 
 
 def main() -> None:
-    with parsed(
+    execute(
         COMMAND,
-        (__doc__ or "").splitlines()[0],
+        __doc__,
+        run,
         tables=TABLES,
         models=MODELS,
         methods=METHODS,
         bits=sorted({*TABLE2_BITS, *FIGURE2_BITS}),
-    ) as options:
-        complete = run(options, Bench(options.work / "stages", options.samples, options.data))
-    sys.exit(0 if complete else 1)
+    )
 
 
 if __name__ == "__main__":

@@ -100,9 +100,7 @@ def requantize(
     else:
         scaled = accumulator.values() / scale
     integers = scaled.round().to(f64) + z
-    if accumulator.rectified:
-        integers = torch.maximum(integers, z)
-    return Quantized(integers.clamp(low, high), scale, z)
+    return on_grid(integers, accumulator.rectified, scale, z, low, high)
 
 
 def requantize_binary(
@@ -127,9 +125,21 @@ def requantize_binary(
         product = (a.integers - a.zero_point).to(f32) * (b.integers - b.zero_point).to(f32)
         result = product * ((a.scale * b.scale) / scale) + z
     integers = result.round().to(f64)
-    if binary.rectified:
-        integers = torch.maximum(integers, z.to(f64))
-    return Quantized(integers.clamp(low, high), scale, zero_point.to(f64))
+    return on_grid(integers, binary.rectified, scale, zero_point.to(f64), low, high)
+
+
+def on_grid(
+    integers: torch.Tensor,
+    rectified: bool,
+    scale: torch.Tensor,
+    zero_point: torch.Tensor,
+    low: int,
+    high: int,
+) -> Quantized:
+    """Clamp rounded results to the output grid; a fused ReLU is the clamp at the zero point."""
+    if rectified:
+        integers = torch.maximum(integers, zero_point)
+    return Quantized(integers.clamp(low, high), scale, zero_point)
 
 
 def fused_multiply_add(x: torch.Tensor, y: torch.Tensor, c: torch.Tensor) -> torch.Tensor:

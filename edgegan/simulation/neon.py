@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import torch
 
-from edgegan.simulation.arithmetic import Binary, Quantized, f32, f64, fused_multiply_add
+from edgegan.simulation.arithmetic import Binary, Quantized, f32, f64, fused_multiply_add, on_grid
 
 
 def requantize_add(
@@ -34,9 +34,7 @@ def requantize_add(
         addend = (b.scale * centred_b.to(f32)).to(f64)
         values = (a.scale.to(f64) * centred_a + addend).to(f32) / scale
         integers = (values.clamp(low - float(z), high - float(z)) + z.to(f32)).round().to(f64)
-    if binary.rectified:
-        integers = torch.maximum(integers, z)
-    return Quantized(integers.clamp(low, high), scale, z)
+    return on_grid(integers, binary.rectified, scale, z, low, high)
 
 
 def requantize_mul(
@@ -50,6 +48,4 @@ def requantize_mul(
     product = (a.integers - a.zero_point) * (b.integers - b.zero_point)
     ratio = (a.scale * b.scale) / scale
     integers = fused_multiply_add(product.to(f32), ratio, z.to(f32)).round().to(f64)
-    if binary.rectified:
-        integers = torch.maximum(integers, z)
-    return Quantized(integers.clamp(low, high), scale, z)
+    return on_grid(integers, binary.rectified, scale, z, low, high)
