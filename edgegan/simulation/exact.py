@@ -122,10 +122,12 @@ class _Simulation(fx.Interpreter):
     def _quantizer(self, n: fx.Node, args: tuple[Any, ...]) -> Quantized:
         if n.name in self.unrounded:
             return _limited(*args)
-        result = _quantize(self.arithmetic, *args)
-        if n.name in self.nudged:
-            steps = _limited(*args).integers + self.nudged[n.name]
-            result = replace(result, integers=steps.round())
+        nudge = self.nudged.get(n.name)
+        if nudge is None:
+            result = _quantize(self.arithmetic, *args)
+        else:
+            result = _limited(*args)
+            result = replace(result, integers=(result.integers + nudge).round())
         if is_parameter(n.args[0]):
             return result
         self.integers[n.name] = result.integers
