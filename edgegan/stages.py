@@ -23,7 +23,7 @@ from edgegan.checks.parity import measure_parity, worst_of
 from edgegan.compression.compress import Compression
 from edgegan.compression.structure import save
 from edgegan.emit.export import export_onnx
-from edgegan.emit.rows import rows_as_pixels
+from edgegan.emit.order import in_memory_order
 from edgegan.evaluation.engines import Compared, measure_engines
 from edgegan.evaluation.folders import real_pictures
 from edgegan.evaluation.networks import Network, find_network
@@ -95,7 +95,8 @@ def lower_float(bench: Workbench, folder: Path) -> None:
             "rewrites": [vars(rewrite) for rewrite in lowered.rewrites],
         },
     )
-    _write_model(bench, _to_emit(bench, lowered.graph), folder / "lowered.onnx")
+    emitted = in_memory_order(lowered.graph, bench.variant.lowering)
+    _write_model(bench, emitted, folder / "lowered.onnx")
 
 
 def calibrate_ranges(bench: Workbench, folder: Path, report: Report) -> None:
@@ -187,7 +188,8 @@ def _watching(bench: Workbench) -> Callable[[], Network] | None:
 def emit_quantized(bench: Workbench, folder: Path, folders: Folders) -> None:
     """``model.onnx``: the QDQ model; ``emitted.json``: what computes in float between its integers."""
     placed = bench.quantized(folders)
-    _write_model(bench, _to_emit(bench, placed.graph), folder / "model.onnx")
+    emitted = in_memory_order(placed.graph, bench.variant.lowering)
+    _write_model(bench, emitted, folder / "model.onnx")
     islands = simulate(placed.graph, bench.inputs(EXAMPLE_BATCH, 0)).islands
     document = {"kept_float": list(placed.kept_float), "islands": sorted(islands)}
     _write_json(folder / "emitted.json", document)
@@ -320,10 +322,6 @@ def _executed_by(bench: Workbench) -> str:
 
 def _float_engine(folders: Folders) -> Engine:
     return OrtRuntime().load(folders["captured"] / "float.onnx")
-
-
-def _to_emit(bench: Workbench, graph: fx.GraphModule) -> fx.GraphModule:
-    return rows_as_pixels(graph) if bench.variant.lowering.rows_as_pixels else graph
 
 
 def _write_model(bench: Workbench, graph: fx.GraphModule, path: Path) -> None:

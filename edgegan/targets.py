@@ -70,7 +70,8 @@ class LoweringProfile:
         pack_images: whether convolutions to few channels may compute several pixels at once.
         channels_last: whether shuffles are written in channels-last order (else as DepthToSpace).
         linear_as_convolution: whether linear layers become 1x1 convolutions.
-        rows_as_pixels: whether they are emitted as convolutions of one image with a pixel a sample.
+        rows_as_pixels: whether they are emitted as convolutions of one image with a pixel a sample, and
+            vectors over pictures as rows of pixels.
         static_sizes: whether pictures have the sizes that the graph was captured with; else shuffles and
             paddings are written so that they fit any.
         adaptive_norms: whether an instance norm may take scale and shift from the graph; needs static

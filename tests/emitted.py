@@ -14,7 +14,7 @@ from torch import fx, nn
 
 from edgegan.checks.parity import Parity, measure_parity
 from edgegan.emit.export import export_onnx
-from edgegan.emit.rows import rows_as_pixels
+from edgegan.emit.order import in_memory_order
 from edgegan.lowering.capture import capture
 from edgegan.lowering.lower import Lowered, lower
 from edgegan.quantization.calibrate import Calibration, calibrate
@@ -72,7 +72,7 @@ def emitted(
     placed = place_alike(lowered.graph, grid, 8, True)
     settings = Calibration(observer_of("moving-average", Quantiles(0, 1), 0.99), Quantiles(0, 1))
     calibrate(placed, [(torch.randn(16, *shape),)], settings)
-    to_emit = rows_as_pixels(placed.graph) if profile.rows_as_pixels else placed.graph
+    to_emit = in_memory_order(placed.graph, profile)
     return Emitted(lowered, placed, captured, _onnx(to_emit, shape), shape)
 
 
