@@ -29,6 +29,7 @@ from edgegan.emit.passes import (
     NameTensors,
 )
 from edgegan.emit.phases import EXPAND, ExpandKernels
+from edgegan.emit.slim import Slim
 from edgegan.lowering.expand_phases import EXPAND_PHASES
 from edgegan.lowering.graph import is_call, is_parameter
 from edgegan.lowering.hoist_activation import SELECTION
@@ -123,6 +124,7 @@ def export_onnx(
         DropUnused(),
         NameTensors(names, input_names, output_name),
         NameNodes(),
+        Slim(),
     )
     emitted = sequence(model).model
     if size_multiple is not None:
