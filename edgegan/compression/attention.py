@@ -37,7 +37,16 @@ class Tap:
 
 
 def tap_student(module: nn.Module) -> Tap:
-    """Of what the blocks give.
+    """Of what the blocks give; compared are the last ones, as many as the teacher's tap has.
+
+    Raises:
+        ModelError: if the generator has no such blocks.
+    """
+    return Tap(list(residual_blocks(module)))
+
+
+def tap_teacher(module: nn.Module) -> Tap:
+    """Of what the blocks from the second on give, normalized.
 
     Raises:
         ModelError: if the generator has no such blocks.
@@ -45,23 +54,13 @@ def tap_student(module: nn.Module) -> Tap:
     blocks = list(residual_blocks(module))
     if len(blocks) <= FIRST:
         raise ModelError(
-            f"{type(module).__name__} has {len(blocks)} residual block; attention maps are compared from "
-            "the second on: set `loss.attention` to 0."
+            f"the teacher {type(module).__name__} has {len(blocks)} residual block; attention maps are "
+            "compared from the second on: set `loss.attention` to 0."
         )
-    return Tap(blocks[FIRST:])
-
-
-def tap_teacher(module: nn.Module) -> Tap:
-    """Of what the blocks give, normalized.
-
-    Raises:
-        ModelError: if the generator has no such blocks.
-    """
-    blocks = residual_blocks(module)
     last = module.norm
     assert isinstance(last, nn.Module)
     following: list[nn.Module] = []
-    for block in list(blocks)[FIRST + 1 :]:
+    for block in blocks[FIRST + 1 :]:
         norm = block.norm1
         assert isinstance(norm, nn.Module)
         following.append(norm)

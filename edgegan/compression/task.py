@@ -124,8 +124,9 @@ class CompressionTask:
             logits = judges.discriminator(fake, *drawn).float()
             terms["adversarial"] = loss.adversarial * LOSSES[loss.kind].generator(logits)
         if loss.attention and judges.taps is not None:
-            own, teachers = judges.taps
-            terms["attention"] = loss.attention * class_aware_loss(teachers.seen, own.seen)
+            own, teachers = (tap.seen for tap in judges.taps)
+            last = -min(len(own), len(teachers))
+            terms["attention"] = loss.attention * class_aware_loss(teachers[last:], own[last:])
         if loss.output and wanted is not None:
             terms["output"] = loss.output * (fake.float() - wanted.float()).abs().mean()
         if judges.masks:

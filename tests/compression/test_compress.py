@@ -178,6 +178,20 @@ def test_a_depthwise_student_learns_from_pictures_alone(tmp_path: Path) -> None:
     )
 
 
+def test_a_student_of_fewer_blocks_sees_where_its_teacher_looks(tmp_path: Path) -> None:
+    """Its only block, of 16x16, against the teacher's second."""
+    student = {
+        "source": "edgegan.generators.sngan:Generator",
+        "arguments": {
+            "latent_size": 8, "channels": [6, 4], "classes": 3, "start": 8, "image_channels": 1,
+        },
+    }  # fmt: skip
+    section = changed(student=student, steps=4)
+    result = compress(bench_of(write_conditional(tmp_path / "own", section)), tmp_path / "work")
+    assert "attention" in losses(result, "training")
+    assert len(result.kept["blocks.0.conv1"]) == 1
+
+
 @pytest.mark.parametrize("method", ["l1", "slimming"])
 def test_chosen_channels_of_any_generator(tmp_path: Path, method: str) -> None:
     section = {

@@ -179,8 +179,8 @@ def test_features_of_teacher_and_student() -> None:
     for _ in range(2):  # a second run replaces the first
         teacher(latent, label), student(latent, label)
     assert [tuple(f.shape) for f in teachers.seen] == [(2, 8, 16, 16), (2, 8, 32, 32)]
-    assert [tuple(f.shape) for f in own.seen] == [(2, 8, 16, 16), (2, 8, 32, 32)]
-    last = student.to_image(torch.relu(student.norm(own.seen[1])))
+    assert [tuple(f.shape) for f in own.seen] == [(2, 16, 8, 8), (2, 8, 16, 16), (2, 8, 32, 32)]
+    last = student.to_image(torch.relu(student.norm(own.seen[-1])))
     assert torch.equal(torch.tanh(last), student(latent, label))
     last = teacher.to_image(torch.relu(teachers.seen[1]))
     assert torch.equal(torch.tanh(last), teacher(latent, label))
@@ -190,4 +190,4 @@ def test_generators_without_such_blocks_are_refused() -> None:
     with pytest.raises(ModelError, match=r"Generator has no `blocks`.*use `pruning.method: l1`"):
         make_progressive(dcgan.Generator(8, (8, 8), 1), 0.5, 1, False)
     with pytest.raises(ModelError, match="1 residual block; attention maps"):
-        tap_student(sngan.Generator(8, (8, 8)))
+        tap_teacher(sngan.Generator(8, (8, 8)))
