@@ -1,8 +1,10 @@
 """Runs inside the emulated machine, where there is Python, NumPy and ONNX Runtime, and no edgegan.
 
-``python guest.py FOLDER`` reads ``job.json`` there: ``model`` (path), ``inputs`` (path of an .npz with
-arrays ``[N, ...]``, or null), ``outputs`` (names, or null for all), ``threads``, and ``optimized``
-(where to save the optimized graph, or null). It writes ``outputs.npz``, or ``error.txt`` with one line.
+``python guest.py -`` reads names of folders from its standard input, does the job in each, and answers
+with a line ``done``; ``python guest.py FOLDER`` does one. A job is described by ``job.json`` there:
+``model`` (path), ``inputs`` (path of an .npz with arrays ``[N, ...]``, or null), ``outputs`` (names, or
+null for all), ``threads``, and ``optimized`` (where to save the optimized graph, or null). It leaves
+``outputs.npz``, or ``error.txt`` with one line.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ def _run(session: onnxruntime.InferenceSession, job: dict[str, Any]) -> dict[str
     return {name: np.concatenate(parts) for name, parts in zip(names, zip(*results))}  # noqa: B905
 
 
-def _main(folder: Path) -> int:
+def _do(folder: Path) -> int:
     job = json.loads((folder / "job.json").read_text())
     try:
         session = _session(job)
@@ -58,5 +60,12 @@ def _main(folder: Path) -> int:
     return 0
 
 
+def _serve() -> int:
+    for line in sys.stdin:
+        _do(Path(line.rstrip("\n")))
+        print("done", flush=True)
+    return 0
+
+
 if __name__ == "__main__":
-    sys.exit(_main(Path(sys.argv[1])))
+    sys.exit(_serve() if sys.argv[1] == "-" else _do(Path(sys.argv[1])))

@@ -1,14 +1,11 @@
-"""One run of the guest script on an emulated core: command line, files of the machine, errors."""
+"""One job of a guest on an emulated core: what it is given, what it did, its errors."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,14 +14,12 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from edgegan.emulation.cores import Core, cpuinfo
+from edgegan.emulation.command import command, environment, overlay
+from edgegan.emulation.cores import Core
+from edgegan.emulation.guests import breakdown, guest_of
 from edgegan.emulation.root import REMEDY, Installed
-from edgegan.errors import BundleError, EdgeganError, UnavailableError
+from edgegan.errors import BundleError, UnavailableError
 from edgegan.runtimes.base import Tensors
-
-_SCRIPT = Path(__file__).with_name("guest.py")
-_TOPOLOGY = ("physical_package_id", "cluster_cpus_list", "core_siblings_list")
-_INHERITED = ("PATH", "HOME", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH")
 
 
 @dataclass(frozen=True)
@@ -64,7 +59,7 @@ class Done:
 
 
 def launch(core: Core, machine: Installed, job: Job) -> Done:
-    """Run the job in a process of its own.
+    """Run the job: in a process of its own if instructions are counted, else in the core's guest.
 
     Raises:
         BundleError: if ONNX Runtime refuses the model or its inputs.
@@ -80,82 +75,28 @@ def launch(core: Core, machine: Installed, job: Job) -> Done:
         folder = Path(temporary).resolve()
         _write(job, folder)
         counts = folder / "counts.txt"
-        with _overlay(core, machine, folder / "root") as root:
-            line = command(core, machine, root, folder, counts if job.count else None)
-            result = subprocess.run(
-                line, capture_output=True, text=True, check=False, env=_environment(core, machine)
-            )
+        if job.count:
+            _run_alone(core, machine, folder, counts)
+        else:
+            guest_of(core, machine).run(folder)
         error = folder / "error.txt"
         if error.is_file():
             where = "the model" if isinstance(job.model, bytes) else str(job.model)
             raise BundleError(
                 f"ONNX Runtime on an emulated {core.name} cannot run {where}: {error.read_text()}"
             )
-        if result.returncode:
-            lines = result.stderr.strip().splitlines()
-            raise EdgeganError(
-                f"the emulated {core.name} broke down ({lines[-1] if lines else 'no message'}); "
-                f"if it does so again, make the machine again with: {REMEDY} --again"
-            )
         optimized = onnx.load(folder / "optimized.onnx") if job.optimize else None
         return Done(_outputs(folder), optimized, counts.read_text() if job.count else "")
 
 
-def command(
-    core: Core, machine: Installed, root: Path | None, folder: Path, counts: Path | None
-) -> list[str]:
-    """The command line; QEMU is started by its own loader, so that the host's C library is no matter.
-
-    Args:
-        root: what the guest shall see as ``/``; None on x86-64, which sees the host's.
-        folder: of the job.
-        counts: where the counter writes; None for no counter.
-    """
-    arm = core.architecture == "aarch64"
-    libraries = f"{machine.libraries}:{machine.folder / 'qemu/usr/lib/x86_64-linux-gnu'}"
-    line = [str(machine.libraries / "ld-linux-x86-64.so.2"), "--library-path", libraries]
-    line += [str(machine.emulator("qemu-aarch64" if arm else "qemu-x86_64")), "-cpu", core.qemu_cpu]
-    if root:
-        line += ["-L", str(root)]
-    if counts:
-        line += ["-plugin", f"{_escaped(machine.counter)},out={_escaped(counts)}"]
-    python = machine.guest_python if arm else sys.executable
-    return [*line, str(python), str(_SCRIPT), str(folder)]
-
-
-def _environment(core: Core, machine: Installed) -> dict[str, str]:
-    """As little as possible: what is in the environment moves the stack, and with it the counts."""
-    fixed = {
-        "LC_ALL": "C.UTF-8",
-        "OMP_NUM_THREADS": "1",
-        "ORT_DISABLE_TELEMETRY": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONHASHSEED": "0",
-    }
-    if core.architecture == "aarch64":
-        return fixed | {"PYTHONPATH": str(machine.guest / "site"), "PYTHONNOUSERSITE": "1"}
-    return {name: os.environ[name] for name in _INHERITED if name in os.environ} | fixed
-
-
-@contextmanager
-def _overlay(core: Core, machine: Installed, root: Path) -> Iterator[Path | None]:
-    """What the guest sees as ``/``: the machine's files, and a processor of the core's kind.
-
-    QEMU looks every absolute path up there first and on the host otherwise. QEMU 10 makes a
-    ``/proc/cpuinfo`` of its own; 7.2, which is installed, shows the host's.
-    """
-    if core.architecture != "aarch64":
-        yield None
-        return
-    processor = root / "sys/devices/system/cpu"
-    (root / "proc").mkdir(parents=True)
-    (processor / "cpu0/topology").mkdir(parents=True)
-    for part in machine.guest.iterdir():
-        (root / part.name).symlink_to(part.resolve())
-    (root / "proc/cpuinfo").write_text(cpuinfo(core))
-    for name in ("possible", "present", "online", *(f"cpu0/topology/{t}" for t in _TOPOLOGY)):
-        (processor / name).write_text("0\n")
-    yield root
+def _run_alone(core: Core, machine: Installed, folder: Path, counts: Path) -> None:
+    """Counts are the same only in a process that has done nothing before."""
+    line = command(core, machine, overlay(core, machine, folder / "root"), str(folder), counts)
+    result = subprocess.run(
+        line, capture_output=True, text=True, check=False, env=environment(core, machine)
+    )
+    if result.returncode and not (folder / "error.txt").is_file():
+        raise breakdown(core, result.stderr)
 
 
 def _write(job: Job, folder: Path) -> None:
@@ -181,8 +122,3 @@ def _outputs(folder: Path) -> dict[str, NDArray[Any]]:
         return {}
     with np.load(path, allow_pickle=False) as data:
         return {name: data[name] for name in data.files}
-
-
-def _escaped(path: Path) -> str:
-    """A comma separates options in QEMU's arguments; doubled, it is one."""
-    return str(path).replace(",", ",,")

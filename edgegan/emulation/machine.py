@@ -37,7 +37,7 @@ def emulator_missing() -> str | None:
 
 
 class EmulatedEngine:
-    """A model that is loaded anew, in a process of its own, by each ``run`` (2 to 5 s)."""
+    """A model that is loaded anew by each ``run``, in the core's guest, which takes 2 to 5 s to start."""
 
     def __init__(self, core: Core, machine: Installed, model: Path | bytes, threads: int) -> None:
         self._core = core

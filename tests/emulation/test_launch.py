@@ -5,15 +5,20 @@ A stand-in for QEMU's loader drops everything before the program: the script run
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from edgegan.emulation.command import command
 from edgegan.emulation.cores import CORES
 from edgegan.emulation.cost import count
-from edgegan.emulation.launch import Job, command, launch
+from edgegan.emulation.guests import guest_of
+from edgegan.emulation.launch import Job, launch
 from edgegan.emulation.machine import EmulatedRuntime
 from edgegan.emulation.root import Installed, find_installed
 from edgegan.errors import BundleError, EdgeganError, UnavailableError
@@ -37,7 +42,7 @@ def native(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_command_for_an_arm_core() -> None:
-    line = command(CORES["i8mm"], MACHINE, Path("/root,1"), Path("/job"), Path("/job,1/c"))
+    line = command(CORES["i8mm"], MACHINE, Path("/root,1"), "/job", Path("/job,1/c"))
     assert line[0] == "/m/qemu/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"
     assert line[3:-2] == [
         "/m/qemu/usr/bin/qemu-aarch64", "-cpu", "max,sve=off,sme=off", "-L", "/root,1",
@@ -47,7 +52,7 @@ def test_command_for_an_arm_core() -> None:
 
 
 def test_command_for_x86() -> None:
-    line = command(X86, MACHINE, None, Path("/job"), None)
+    line = command(X86, MACHINE, None, "/job")
     assert line[3:-2] == ["/m/qemu/usr/bin/qemu-x86_64", "-cpu", "max", sys.executable]
 
 
@@ -114,3 +119,36 @@ def test_nothing_is_asked_of_the_model_but_loading(native: Path) -> None:
     machine = find_installed(native.parents[3])
     done = launch(X86, machine, Job(convolution(63)))
     assert (done.outputs, done.optimized, done.counts) == ({}, None, "")
+
+
+def test_one_guest_does_all_jobs_until_it_breaks_down(native: Path) -> None:
+    """A refused job leaves it alive; a dead one is replaced."""
+    machine = find_installed(native.parents[3])
+    guest = guest_of(X86, machine)
+    for model in (b"no model", convolution(63)):
+        with contextlib.suppress(BundleError):
+            launch(X86, machine, Job(model, {"x": bytes_of((1, 32, 12, 12))}))
+    assert guest_of(X86, machine) is guest and guest.alive
+    guest.stop()
+    done = launch(X86, machine, Job(convolution(63), {"x": bytes_of((1, 32, 12, 12))}))
+    assert done.outputs and guest_of(X86, machine) is not guest
+
+
+def test_a_guest_ends_with_its_process(native: Path) -> None:
+    """Also with one that is killed: nobody is left to read folders from."""
+    code = (
+        "from edgegan.emulation.guests import guest_of\n"
+        "from edgegan.emulation.cores import CORES\n"
+        "from edgegan.emulation.machine import find_emulator\n"
+        "import os\n"
+        "print(guest_of(CORES['x86-avx2'], find_emulator())._process.pid, flush=True)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    started = int(found.stdout)
+    for _ in range(100):
+        status = Path(f"/proc/{started}/stat")
+        if not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z":
+            return
+        time.sleep(0.1)
+    pytest.fail("the guest outlived its process")
