@@ -185,7 +185,9 @@ def _resolve(recipe: Recipe, folder: Path) -> tuple[ResolvedRecipe, Path]:
         raise RecipeError(f"{card.name!r} is a feature network; `generator.zoo` takes a generator.")
     resolved = ResolvedRecipe(
         recipe=recipe,
-        generator=_fixed(card.generator, recipe.generator.fixed),
+        generator=_with_pictures(
+            card.name, _fixed(card.generator, recipe.generator.fixed), recipe.generator.data, folder
+        ),
         license=f"{card.license}; trained on {card.data.name}: {card.data.attribution}",
         features=features or card.feature_network,
         discriminator=judge or card.discriminator,
@@ -197,6 +199,26 @@ def _fixed(spec: GeneratorSpec, fixed: dict[str, Any]) -> GeneratorSpec:
     """``spec`` with more inputs fixed."""
     changed = spec.model_dump() | {"fixed": spec.fixed | fixed}
     return validate(GeneratorSpec, changed, "generator") if fixed else spec
+
+
+def _with_pictures(
+    model: str, spec: GeneratorSpec, data: str | None, folder: Path
+) -> GeneratorSpec:
+    """``spec`` with the user's pictures for the inputs that take some."""
+    pictures = [item for item in spec.free_inputs if item.is_picture and item.data is None]
+    if not pictures and data is not None:
+        raise RecipeError(f"generator.data: {model} takes no pictures; leave it out.")
+    if not pictures:
+        return spec
+    if data is None:
+        known = [item.pictures_of for item in pictures if item.pictures_of]
+        raise RecipeError(
+            f"{model} takes pictures{f' ({known[0]})' if known else ''}; name a folder of them, or of "
+            "its data set's files: `--set generator.data=FOLDER`."
+        )
+    given = {"data": str((folder / data).resolve())}
+    inputs = [item.model_copy(update=given) if item in pictures else item for item in spec.inputs]
+    return spec.model_copy(update={"inputs": tuple(inputs)})
 
 
 def _find(name_or_path: str) -> Path:

@@ -55,9 +55,12 @@ class GeneratorSection(GeneratorChoice):
 
     Attributes:
         fixed: of a model of the zoo, see ``GeneratorSpec``.
+        data: of a model of the zoo that takes pictures: a folder of them, or of the files of the data set
+            that it was trained on.
     """
 
     fixed: dict[str, bool | int | float | str | None] = {}
+    data: str | None = None
 
 
 class CalibrationSection(Strict):

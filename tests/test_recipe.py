@@ -25,6 +25,8 @@ def check(**changes: object) -> Recipe:
 def test_shipped_recipes_load_and_resolve(name: str) -> None:
     recipe, folder = load_recipe(name)
     assert recipe.name == name
+    if any(spec.is_picture for spec in load_card(str(recipe.generator.zoo)).generator.inputs):  # type: ignore[union-attr]
+        recipe, folder = load_recipe(name, ("generator.data=horses",))
     resolved, weights = resolve(recipe, folder)
     assert (weights / resolved.generator.weights).is_file()
     assert resolved.features == load_card(str(recipe.generator.zoo)).feature_network
@@ -84,6 +86,18 @@ def test_overrides(tmp_path: Path) -> None:
 def test_a_missing_recipe_lists_the_shipped_ones() -> None:
     with pytest.raises(RecipeError, match="fashion-dcgan-w8a8"):
         load_recipe("nothing")
+
+
+def test_a_model_of_pictures_is_given_some(tmp_path: Path) -> None:
+    taking = check(generator={"zoo": "horse2zebra-cyclegan"})
+    with pytest.raises(RecipeError, match=r"takes pictures \(horse2zebra/horse\); name a folder"):
+        resolve(taking, tmp_path)
+    given = check(generator={"zoo": "horse2zebra-cyclegan", "data": "horses"})
+    (picture,) = resolve(given, tmp_path)[0].generator.inputs
+    assert picture.data == str(tmp_path / "horses")
+    drawing = check(generator={"zoo": "fashion-dcgan", "data": "horses"})
+    with pytest.raises(RecipeError, match="fashion-dcgan takes no pictures"):
+        resolve(drawing, tmp_path)
 
 
 def test_an_unknown_zoo_model(tmp_path: Path) -> None:

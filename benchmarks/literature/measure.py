@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.literature.pictures import data_folder, picture_inputs, takes_pictures
+from benchmarks.literature.pictures import data_folder, takes_pictures, test_pictures
 from edgegan.bundle import Bundle, load_golden, open_bundle
 from edgegan.cache import StageCache
 from edgegan.card import card_folder, load_card
@@ -197,12 +197,8 @@ class Bench:
         if takes_pictures(load_card(model)):
             found = None if self.data is None else data_folder(self.data, model)
             assert found is not None, "models whose pictures are missing are left out"
-            tune = load_recipe(recipe)[0].tune
-            distilled = tune is not None and tune.distillation is not None
-            pictures = picture_inputs(model, found, self.work, distilled)
-            del own["generator.zoo"]
-            own |= pictures.settings
-            inputs = pictures.test
+            own["generator.data"] = str(found.resolve())
+            inputs = test_pictures(model, found, self.work)
         return self.measure(recipe, {**own, **settings}, self.work, inputs)
 
 

@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from edgegan.card import Card, card_folder, load_card
+from edgegan.card import Card, load_card
 from edgegan.datasets.catalogue import find_source
 from edgegan.errors import DataError
-
-INPUT_CLASS = 0
-"""Label of what is translated: a data set's first class."""
-
-
-@dataclass(frozen=True)
-class PictureInputs:
-    """What a recipe needs beyond its model's name.
-
-    Attributes:
-        settings: by ``section.key``.
-        test: inputs to measure with.
-    """
-
-    settings: dict[str, Any]
-    test: Path
 
 
 def takes_pictures(card: Card) -> bool:
@@ -35,35 +17,27 @@ def takes_pictures(card: Card) -> bool:
     return any(spec.is_picture for spec in card.generator.inputs)
 
 
-def picture_inputs(model: str, data: Path, work: Path, distilled: bool) -> PictureInputs:
-    """The model as one's own generator, whose inputs are files that are written to ``work`` once.
+def test_pictures(model: str, data: Path, work: Path) -> Path:
+    """The test split of what a model takes, as a file of inputs that is written to ``work`` once.
 
     Args:
         data: folder of the data set.
-        distilled: whether the recipe trains against a discriminator.
     """
-    card, folder = load_card(model), card_folder(model)
+    card = load_card(model)
     assert card.generator is not None, "a generator's card"
     (spec,) = card.generator.inputs
-    files = {}
-    for split in ("train", "test"):
-        files[split] = work / "inputs" / f"{model}-{split}.npz"
-        if not files[split].exists():
-            images = find_source(card.data.name).load(data, split).of_class(INPUT_CLASS)
-            values = images.batch(np.arange(len(images.images)))
-            files[split].parent.mkdir(parents=True, exist_ok=True)
-            partial = files[split].with_name(f"partial-{split}.npz")
-            np.savez(partial, allow_pickle=False, **{spec.name: values})
-            partial.replace(files[split])
-    own = card.generator.model_dump(mode="json")
-    own["weights"] = str((folder / card.generator.weights).resolve())
-    own["inputs"][0]["data"] = str(files["train"].resolve())
-    settings: dict[str, Any] = {"generator": own, "checks.features": card.feature_network}
-    if distilled and card.discriminator is not None:
-        judge = card.discriminator.model_dump(mode="json")
-        judge["weights"] = str((folder / card.discriminator.weights).resolve())
-        settings["tune.distillation.discriminator"] = judge
-    return PictureInputs(settings, files["test"])
+    assert spec.pictures_of is not None, "the zoo's generators of pictures name their data set"
+    name, _, title = spec.pictures_of.partition("/")
+    source = find_source(name)
+    file = work / "inputs" / f"{model}-test.npz"
+    if not file.exists():
+        images = source.load(data, "test").of_class(source.classes.index(title))
+        values = images.batch(np.arange(len(images.images)))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial = file.with_name("partial-test.npz")
+        np.savez(partial, allow_pickle=False, **{spec.name: values})
+        partial.replace(file)
+    return file
 
 
 def data_folder(root: Path, model: str) -> Path | None:

@@ -34,7 +34,9 @@ class InputSpec(Strict):
             ``classes``: int64 labels, uniform on 0 to ``classes - 1``.
         classes: number of classes, of labels only.
         labels: the classes' names, for people.
-        data: instead of a law, the user's own samples: an ``.npz`` or a folder of pictures.
+        data: instead of a law, the user's own samples: an ``.npz``, a folder of pictures, or of the data
+            set in ``pictures_of``.
+        pictures_of: ``DATA_SET/CLASS`` of the catalogue: what the generator was trained to take.
         value_range: what pictures' 0..255 are mapped to.
     """
 
@@ -44,6 +46,7 @@ class InputSpec(Strict):
     classes: Size | None = None
     labels: tuple[str, ...] | None = None
     data: str | None = None
+    pictures_of: Annotated[str, Field(pattern=r"^[\w-]+/[\w-]+$")] | None = None
     value_range: tuple[float, float] = (-1.0, 1.0)
 
     @model_validator(mode="after")

@@ -1,8 +1,8 @@
 """Inputs of a generator: drawn from their law, or taken from the user's own files.
 
 Files are an ``.npz`` (the array of the input's name, or the only one; ``[N, *shape]``) or a
-folder of pictures of exactly the input's size, mapped from 0..255 to the input's ``value_range``.
-Nothing is resized or normalized silently.
+folder: of pictures of exactly the input's size, or of the data set that the input names. Pictures are
+mapped from 0..255 to the input's ``value_range``. Nothing is resized or normalized silently.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from edgegan.datasets.catalogue import DataSource, find_source
 from edgegan.errors import DataError
 from edgegan.generators import latents
 from edgegan.generators.contract import InputSpec
@@ -61,9 +62,12 @@ def data_files(spec: InputSpec, folder: Path) -> list[Path]:
     if spec.data is None:
         return []
     path = folder / spec.data
-    if path.is_dir():
-        return sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES)
-    return [path]
+    if not path.is_dir():
+        return [path]
+    pictures = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES)
+    if pictures or spec.pictures_of is None:
+        return pictures
+    return [path / file.name for file in _data_set(spec.pictures_of)[0].train]
 
 
 def draw_other_sizes(
@@ -88,12 +92,29 @@ def _files(spec: InputSpec, folder: Path) -> list[Path] | Samples:
     """Pictures of a folder, or the samples of an array."""
     assert spec.data is not None
     path = folder / spec.data
-    if path.is_dir():
-        pictures = data_files(spec, folder)
-        if not pictures:
-            raise DataError(f"{path} holds no pictures ({', '.join(PICTURES)}).")
-        return pictures
-    return _read_array(path, spec)
+    if not path.is_dir():
+        return _read_array(path, spec)
+    files = data_files(spec, folder)
+    if not files:
+        raise DataError(f"{path} holds no pictures ({', '.join(PICTURES)}).")
+    if spec.pictures_of is not None and files[0].suffix.lower() not in PICTURES:
+        source, label = _data_set(spec.pictures_of)
+        low, high = spec.value_range
+        images = source.load(path, "train").of_class(label).images
+        if images.shape[1:] != spec.shape:
+            raise DataError(
+                f"{path}: {source.name} has pictures of shape {images.shape[1:]}, but input {spec.name!r} "
+                f"takes {spec.shape}."
+            )
+        return images.astype(np.float32) * ((high - low) / 255.0) + low
+    return files
+
+
+def _data_set(pictures_of: str) -> tuple[DataSource, int]:
+    """The data set and the label of ``DATA_SET/CLASS``."""
+    name, _, title = pictures_of.partition("/")
+    source = find_source(name)
+    return source, source.classes.index(title)
 
 
 def _take(spec: InputSpec, files: list[Path] | Samples, chosen: NDArray[np.int64]) -> Samples:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edgegan.datasets.catalogue import DataSource, ImageSet
 from edgegan.errors import DataError
 from edgegan.generators.contract import InputSpec
-from edgegan.generators.inputs import draw_inputs
+from edgegan.generators.inputs import data_files, draw_inputs
 
 
 def spec(**changes: Any) -> InputSpec:
@@ -33,6 +34,28 @@ def test_pictures_are_mapped_and_chosen_without_repetition(tmp_path: Path) -> No
     assert len(set(levels)) == 4 and set(levels) <= {0, 50, 100, 150, 200}
     again = draw_inputs([spec(value_range=(0.0, 1.0))], tmp_path, 4, seed=0)["z"]
     np.testing.assert_array_equal(drawn, again)
+
+
+def test_a_folder_of_the_data_set_that_the_input_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other data sets may lie there too; other classes are left out; a folder of pictures goes first."""
+    pixels = np.full((3, 3, 4, 5), 255, np.uint8)
+    pixels[0] = 0
+    images = ImageSet(pixels, np.array([1, 0, 0]))
+    monkeypatch.setattr(DataSource, "load", lambda source, folder, split: images)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "cifar10-train.npz").touch()
+    named = spec(pictures_of="horse2zebra/horse", value_range=(0.0, 2.0))
+    drawn = draw_inputs([named], tmp_path, 9, seed=0)["z"]
+    np.testing.assert_array_equal(drawn, np.full((2, 3, 4, 5), 2, np.float32))
+    assert data_files(named, tmp_path) == [tmp_path / "data" / "horse2zebra-128.tar"]
+    with pytest.raises(
+        DataError, match=r"horse2zebra has pictures of shape \(3, 4, 5\), but input"
+    ):
+        draw_inputs([named.model_copy(update={"shape": (3, 8, 8)})], tmp_path, 9, seed=0)
+    (tmp_path / "data" / "a.png").touch()
+    assert data_files(named, tmp_path) == [tmp_path / "data" / "a.png"]
 
 
 def test_all_inputs_have_as_many_as_the_smallest_file(tmp_path: Path) -> None:

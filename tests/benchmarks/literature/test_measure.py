@@ -9,8 +9,11 @@ import pytest
 
 from benchmarks.literature import measure as measure_module
 from benchmarks.literature.measure import Bench, measure, usable, why_left_out
-from benchmarks.literature.pictures import data_folder, picture_inputs
+from benchmarks.literature.pictures import data_folder
+from benchmarks.literature.pictures import test_pictures as written_pictures
 from edgegan.datasets.catalogue import DataSource, ImageSet
+from edgegan.generators.inputs import draw_inputs
+from edgegan.recipe import resolve
 from tests.benchmarks.literature.fake import FakeExport
 
 
@@ -67,8 +70,8 @@ def test_pictures_are_tuned_on_the_train_split_and_measured_on_the_test_split(
     def load(source: DataSource, folder: Path, split: str) -> ImageSet:
         assert folder == tmp_path / "data"
         pixels = np.zeros((3, 3, 128, 128), np.uint8)
-        pixels[1] = 255 if split == "test" else 51
-        return ImageSet(pixels, np.array([1, 0, 1]))
+        pixels[1:] = 255 if split == "test" else 51
+        return ImageSet(pixels, np.array([1, 0, 0]))
 
     monkeypatch.setattr(DataSource, "load", load)
     (tmp_path / "data").mkdir()
@@ -84,22 +87,14 @@ def test_pictures_are_tuned_on_the_train_split_and_measured_on_the_test_split(
         budget = None if recipe.endswith("w8a8") else 1.0
         bench.of("horse2zebra-cyclegan", recipe, 0, {}, budget)
     for recipe_read, test in zip(export.recipes, seen, strict=True):
-        generator = recipe_read.generator.own
-        assert generator is not None
-        assert generator.source == "edgegan.generators.cyclegan:Generator"
-        train = generator.inputs[0].data
-        assert train is not None
-        with np.load(train) as found:
-            assert found["picture"].shape == (1, 3, 128, 128)
-            assert np.allclose(found["picture"], -0.6)  # 51 of 255
+        assert recipe_read.generator.data == str(tmp_path / "data")
+        resolved, folder = resolve(recipe_read, tmp_path)
+        assert resolved.discriminator is not None and resolved.features == "horse2zebra-features"
+        train = draw_inputs(resolved.generator.free_inputs, folder, 9, 0)["picture"]
+        assert train.shape == (2, 3, 128, 128)
+        assert np.allclose(train, -0.6)  # 51 of 255
         with np.load(test) as found:
-            assert np.array_equal(found["picture"], np.ones((1, 3, 128, 128), np.float32))
-        assert recipe_read.checks.features == "horse2zebra-features"
-    tuned = export.recipes[1].tune
-    assert tuned is not None
-    assert tuned.distillation is not None
-    assert tuned.distillation.discriminator is not None
-    assert Path(tuned.distillation.discriminator.weights).is_absolute()
+            assert np.array_equal(found["picture"], np.ones((2, 3, 128, 128), np.float32))
 
 
 def test_pictures_are_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,11 +106,9 @@ def test_pictures_are_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(DataSource, "load", load)
     for _ in range(2):
-        found = picture_inputs("horse2zebra-cyclegan", tmp_path, tmp_path / "work", False)
-    assert reads == ["train", "test"]
-    assert "tune.distillation.discriminator" not in found.settings
-    names = sorted(path.name for path in (tmp_path / "work" / "inputs").iterdir())
-    assert names == ["horse2zebra-cyclegan-test.npz", "horse2zebra-cyclegan-train.npz"]
+        file = written_pictures("horse2zebra-cyclegan", tmp_path, tmp_path / "work")
+    assert reads == ["test"]
+    assert [path.name for path in file.parent.iterdir()] == ["horse2zebra-cyclegan-test.npz"]
 
 
 @pytest.mark.slow
