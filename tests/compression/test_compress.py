@@ -129,6 +129,7 @@ def test_a_killed_compression_goes_on(tmp_path: Path) -> None:
         assert torch.equal(found.graph.state_dict()[name], value), name
 
 
+@pytest.mark.slow
 def test_two_steps_prune_first(tmp_path: Path) -> None:
     section = changed(pruning={"two_step": True})
     result = compress(bench_of(write_conditional(tmp_path / "own", section)), tmp_path / "work")

@@ -54,6 +54,7 @@ def error(placed: Placed, module: torch.nn.Module, tuned: Tuned | None = None) -
     return float((first_of(placed.graph(x)) - module(x)).square().mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rounding", ["adaptive", "straight-through"])
 @pytest.mark.parametrize("options", [{}, {"inputs": "float"}, {"gradient_weighting": True}])
 def test_it_comes_closer_to_the_float_generator(
