@@ -61,9 +61,8 @@ def exported(folder: Path, name: str) -> ExportResult:
 
 
 @requires_exact_cpu
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow) for n in ("srgan", "unet")] + ["cyclegan"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["srgan", "unet", "cyclegan"])
 def test_one_model_for_all_sizes(tmp_path: Path, name: str) -> None:
     result = exported(tmp_path, name)
     checks = {check.name: check.value for check in result.checks}

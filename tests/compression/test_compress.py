@@ -157,6 +157,7 @@ def test_the_ablations(tmp_path: Path) -> None:
     assert losses(whole, "training") == {"adversarial", "attention", "discriminator"}
 
 
+@pytest.mark.slow
 def test_a_depthwise_student_learns_from_pictures_alone(tmp_path: Path) -> None:
     """TinyGAN's black-box distillation, pruned besides."""
     student = {
@@ -237,6 +238,7 @@ def test_as_few_parameters_as_asked(tmp_path: Path) -> None:
         compress(bench_of(path, "compress.pruning.parameters=0.01"), tmp_path / "other")
 
 
+@pytest.mark.slow
 def test_pictures_to_pictures(tmp_path: Path) -> None:
     """CycleGAN on pictures of a folder, which are stored: inner layers and streams lose half."""
     images = np.random.default_rng(0).uniform(-1, 1, (12, 3, 8, 8))

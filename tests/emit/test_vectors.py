@@ -74,7 +74,10 @@ def feed(x: torch.Tensor, label: torch.Tensor) -> dict[str, np.ndarray]:
 
 
 @requires_exact_cpu
-@pytest.mark.parametrize(("channels", "side"), [(9, 4), (9, 16), (32, 12)])
+@pytest.mark.parametrize(
+    ("channels", "side"),
+    [(9, 16), *(pytest.param(*size, marks=pytest.mark.slow) for size in ((9, 4), (32, 12)))],
+)
 def test_same_integers_as_plain_vectors(channels: int, side: int, tmp_path: Path) -> None:
     torch.manual_seed(0)
     result = placed(channels, side)

@@ -163,6 +163,7 @@ def test_golden_arrays_must_fit(tmp_path: Path) -> None:
         write_handoff(tmp_path / "other", given, tmp_path / "model.onnx", golden)
 
 
+@pytest.mark.slow
 def test_labels_are_64_bit_integers(tmp_path: Path) -> None:
     given = delivery((LABEL, STYLE), output_shape=(3, 4, 6), value_range=(0.0, 1.0))
     labelled_model(tmp_path / "model.onnx")

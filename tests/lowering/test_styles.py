@@ -70,6 +70,7 @@ def test_conditional_norms(channels: int, kind: str, size: int, seed: int) -> No
     assert left["slice"] == 0
 
 
+@pytest.mark.slow
 def test_whole_generators() -> None:
     torch.manual_seed(0)
     z, label = torch.randn(8, 6), torch.randint(0, 5, (8,))
