@@ -11,7 +11,7 @@ _DEFAULTS = {"axis": 1, "block_size": 0, "output_dtype": 0, "precision": 0, "sat
 class Slim(ir.passes.InPlacePass):
     """Drop what a runtime infers: defaults of quantizers, types and shapes between inputs and outputs.
 
-    The exporter's metadata on values goes too. A pruned generator of 76,000 parameters lost 22 percent of
+    The exporter's metadata on values goes too. A pruned generator of 76,000 parameters lost a third of
     its file.
     """
 
