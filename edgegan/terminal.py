@@ -259,20 +259,13 @@ def pipeline_progress(quiet: bool) -> Iterator[Callable[[Event], None]]:
 
 @contextmanager
 def training_progress(quiet: bool) -> Iterator[Callable[[Any], None]]:
-    """Shows a training's steps and losses: a bar on a terminal, a line now and then elsewhere."""
+    """Shows a training's steps and losses: a bar on a terminal, a line each twentieth elsewhere."""
     console = err()
     if quiet:
         yield lambda progress: None
         return
     if not console.is_terminal:
-
-        def line(progress: Any) -> None:
-            if progress.step % 500 == 0 or progress.step == progress.total_steps:
-                console.print(
-                    f"step {progress.step} of {progress.total_steps}: {_training(progress)}"
-                )
-
-        yield line
+        yield _plain_training(console)
         return
     with _bars(console) as bars:
         task = bars.add_task("training", total=None, note="")
@@ -283,6 +276,21 @@ def training_progress(quiet: bool) -> Iterator[Callable[[Any], None]]:
             )
 
         yield show
+
+
+def _plain_training(console: Console) -> Callable[[Any], None]:
+    """A line at the first report, and at the first of each twentieth of the way."""
+    shown = -1
+
+    def show(progress: Any) -> None:
+        nonlocal shown
+        reached = 20 * progress.step // progress.total_steps
+        if reached > shown:
+            shown = reached
+            text = f"step {progress.step} of {progress.total_steps}: {_training(progress)}"
+            console.print(text, markup=False, soft_wrap=True)
+
+    return show
 
 
 def _training(progress: Any) -> str:

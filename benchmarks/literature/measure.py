@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.literature.pictures import data_folder, takes_pictures, test_pictures
+from benchmarks.literature.pictures import data_folder, held_out_pictures, takes_pictures
 from edgegan.bundle import Bundle, load_golden, open_bundle
 from edgegan.cache import StageCache
 from edgegan.card import card_folder, load_card
@@ -198,7 +198,7 @@ class Bench:
             found = None if self.data is None else data_folder(self.data, model)
             assert found is not None, "models whose pictures are missing are left out"
             own["generator.data"] = str(found.resolve())
-            inputs = test_pictures(model, found, self.work)
+            inputs = held_out_pictures(model, found, self.work)
         return self.measure(recipe, {**own, **settings}, self.work, inputs)
 
 

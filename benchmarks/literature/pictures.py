@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from edgegan.card import Card, load_card
-from edgegan.datasets.catalogue import find_source
+from edgegan.datasets.catalogue import find_class, find_source
 from edgegan.errors import DataError
 
 
@@ -17,7 +17,7 @@ def takes_pictures(card: Card) -> bool:
     return any(spec.is_picture for spec in card.generator.inputs)
 
 
-def test_pictures(model: str, data: Path, work: Path) -> Path:
+def held_out_pictures(model: str, data: Path, work: Path) -> Path:
     """The test split of what a model takes, as a file of inputs that is written to ``work`` once.
 
     Args:
@@ -27,11 +27,10 @@ def test_pictures(model: str, data: Path, work: Path) -> Path:
     assert card.generator is not None, "a generator's card"
     (spec,) = card.generator.inputs
     assert spec.pictures_of is not None, "the zoo's generators of pictures name their data set"
-    name, _, title = spec.pictures_of.partition("/")
-    source = find_source(name)
+    source, label = find_class(spec.pictures_of)
     file = work / "inputs" / f"{model}-test.npz"
     if not file.exists():
-        images = source.load(data, "test").of_class(source.classes.index(title))
+        images = source.load(data, "test").of_class(label)
         values = images.batch(np.arange(len(images.images)))
         file.parent.mkdir(parents=True, exist_ok=True)
         partial = file.with_name("partial-test.npz")

@@ -259,6 +259,21 @@ def find_source(name: str) -> DataSource:
     return CATALOGUE[name]
 
 
+def find_class(pictures_of: str) -> tuple[DataSource, int]:
+    """The data set of ``DATA_SET/CLASS``, and the class's label.
+
+    Raises:
+        UsageError: if there is no such data set or class.
+    """
+    name, _, title = pictures_of.partition("/")
+    source = find_source(name)
+    if title not in source.classes:
+        raise UsageError(
+            f"data set {name!r} has no class {title!r}; it has: {', '.join(source.classes)}."
+        )
+    return source, source.classes.index(title)
+
+
 def find_in_folder(folder: Path, split: str) -> DataSource | None:
     """The data set whose files of ``split`` lie in ``folder``, by their names and checksums."""
     for source in CATALOGUE.values():

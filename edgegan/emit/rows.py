@@ -16,6 +16,7 @@ import copy
 import torch
 from torch import fx
 
+from edgegan.emit.grids import insert_on_grid
 from edgegan.lowering.graph import (
     add_parameter,
     argument,
@@ -69,10 +70,7 @@ def _rewrite(graph: fx.GraphModule, node: fx.Node) -> None:
     behind = _behind(last, FAKE_QUANTIZE)
 
     def call(target: object, *args: object, grid: fx.Node | None = None) -> fx.Node:
-        value = insert_call(graph, node, target, args, path)
-        if is_call(grid, FAKE_QUANTIZE):
-            value = insert_call(graph, node, FAKE_QUANTIZE, (value, *grid.args[1:]), path)  # type: ignore[union-attr]
-        return value
+        return insert_on_grid(graph, node, target, args, path, grid)
 
     image = call(aten.reshape.default, source, [1, -1, 1, inputs], grid=source)
     image = call(aten.permute.default, image, [0, 3, 1, 2], grid=source)

@@ -1,11 +1,11 @@
 """Vectors that are broadcast over a picture, written in the order in which ONNX Runtime keeps pictures.
 
 A conditional norm or a style multiplies ``[N, C, H, W]`` with ``[N, C, 1, 1]``. ONNX Runtime computes such
-pictures in channels-last order, where it applies the vector pixel by pixel, at a fixed cost for each: nine
-channels of 32x32 pixels took 26 µs, of which the multiplications are two. Repeated along a row, the same
-vector is applied row by row. And a table whose rows are picked has them in channels-last order from the
-start, so nothing is reshaped or transposed behind it. The numbers are the same; where pictures have 64
-channels or more, so is the time.
+pictures in channels-last order, where it applies the vector pixel by pixel, at a fixed cost for each: 26 µs
+for nine channels of 32x32 pixels, in a profile. Repeated along a row, the same vector is applied row by
+row. And a table whose rows are picked has them in channels-last order from the start, so nothing is
+reshaped or transposed behind it. The numbers are the same; where pictures have 64 channels or more, so is
+the time.
 
 This is done to what is emitted alone: everything before sees plain vectors.
 """
@@ -17,9 +17,9 @@ import copy
 import torch
 from torch import fx
 
+from edgegan.emit.grids import insert_on_grid, quantized_like
 from edgegan.lowering.graph import (
     add_parameter,
-    insert_call,
     is_call,
     is_parameter,
     path_of,
@@ -74,23 +74,20 @@ def _channels_last(graph: fx.GraphModule, vector: fx.Node, repeats: int) -> fx.N
     """``vector`` as a row of ``repeats`` equal pixels, with its grid behind every step."""
     channels, path = shape_of(vector)[1], path_of(vector)
     following = vector.next
+    source, grid = _source(vector)
 
     def call(target: object, *args: object) -> fx.Node:
-        value = insert_call(graph, following, target, args, path)
-        return value if grid is None else quantized(value, grid)
+        return insert_on_grid(graph, following, target, args, path, grid)
 
-    def quantized(value: fx.Node, like: fx.Node) -> fx.Node:
-        return insert_call(graph, following, FAKE_QUANTIZE, (value, *like.args[1:]), path)
-
-    source, grid = _source(vector)
-    table = _table(graph, source)
+    table = _table(source)
     if table is None:
         value = call(aten.reshape.default, source, [-1, 1, 1, channels])
     else:
         rows = read_parameter(graph, table)[:, None, None]
         pixels = add_parameter(graph, source, str(table.target), rows)
-        picked = pixels if grid is None else quantized(pixels, grid)
-        value = call(aten.index_select.default, picked, 0, source.args[1])
+        if grid is not None:
+            pixels = quantized_like(graph, following, pixels, grid, path)
+        value = call(aten.index_select.default, pixels, 0, source.args[1])
     if repeats > 1:
         value = call(aten.expand.default, value, [-1, 1, repeats, channels])
     return call(aten.permute.default, value, [0, 3, 1, 2])
@@ -113,7 +110,7 @@ def _source(vector: fx.Node) -> tuple[fx.Node, fx.Node | None]:
     return vector, grid
 
 
-def _table(graph: fx.GraphModule, source: fx.Node) -> fx.Node | None:
+def _table(source: fx.Node) -> fx.Node | None:
     """The parameter ``[classes, C]`` whose rows ``source`` picks, if it has one step for all."""
     if not is_call(source, aten.embedding.default) or len(shape_of(source)) != 2:
         return None

@@ -1,7 +1,7 @@
 """Runs inside the emulated machine, where there is Python, NumPy and ONNX Runtime, and no edgegan.
 
 ``python guest.py -`` reads names of folders from its standard input, does the job in each, and answers
-with a line ``done``; ``python guest.py FOLDER`` does one. A job is described by ``job.json`` there:
+with the folder's name; ``python guest.py FOLDER`` does one. A job is described by ``job.json`` there:
 ``model`` (path), ``inputs`` (path of an .npz with arrays ``[N, ...]``, or null), ``outputs`` (names, or
 null for all), ``threads``, and ``optimized`` (where to save the optimized graph, or null). It leaves
 ``outputs.npz``, or ``error.txt`` with one line.
@@ -63,7 +63,7 @@ def _do(folder: Path) -> int:
 def _serve() -> int:
     for line in sys.stdin:
         _do(Path(line.rstrip("\n")))
-        print("done", flush=True)
+        print(line, end="", flush=True)
     return 0
 
 

@@ -14,7 +14,6 @@ from edgegan.emulation.cores import Core
 from edgegan.emulation.root import REMEDY, Installed
 from edgegan.errors import EdgeganError
 
-_DONE = "done\n"
 _GUESTS: dict[tuple[int, Core, Path], Guest] = {}
 """By the process that started them (a forked one has its own), core and machine."""
 
@@ -54,11 +53,13 @@ class Guest:
         """
         process = self._process
         assert process.stdin is not None and process.stdout is not None
+        job = f"{folder}\n"
         with self._lock:
             try:
-                process.stdin.write(f"{folder}\n")
+                process.stdin.write(job)
                 process.stdin.flush()
-                answered = _DONE in iter(process.stdout.readline, "")
+                # passes over the answer to a job that was interrupted here
+                answered = job in iter(process.stdout.readline, "")
             except BrokenPipeError:
                 answered = False
         if not answered:

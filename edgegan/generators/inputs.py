@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from edgegan.datasets.catalogue import DataSource, find_source
+from edgegan.datasets.catalogue import find_class
 from edgegan.errors import DataError
 from edgegan.generators import latents
 from edgegan.generators.contract import InputSpec
@@ -67,7 +68,7 @@ def data_files(spec: InputSpec, folder: Path) -> list[Path]:
     pictures = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES)
     if pictures or spec.pictures_of is None:
         return pictures
-    return [path / file.name for file in _data_set(spec.pictures_of)[0].train]
+    return [path / file.name for file in find_class(spec.pictures_of)[0].train]
 
 
 def draw_other_sizes(
@@ -97,24 +98,30 @@ def _files(spec: InputSpec, folder: Path) -> list[Path] | Samples:
     files = data_files(spec, folder)
     if not files:
         raise DataError(f"{path} holds no pictures ({', '.join(PICTURES)}).")
-    if spec.pictures_of is not None and files[0].suffix.lower() not in PICTURES:
-        source, label = _data_set(spec.pictures_of)
-        low, high = spec.value_range
-        images = source.load(path, "train").of_class(label).images
-        if images.shape[1:] != spec.shape:
-            raise DataError(
-                f"{path}: {source.name} has pictures of shape {images.shape[1:]}, but input {spec.name!r} "
-                f"takes {spec.shape}."
-            )
-        return images.astype(np.float32) * ((high - low) / 255.0) + low
-    return files
+    if files[0].suffix.lower() in PICTURES:
+        return files
+    assert spec.pictures_of is not None, "other files are a data set's"
+    images = _of_data_set(path, spec.pictures_of)
+    if images.shape[1:] != spec.shape:
+        name = find_class(spec.pictures_of)[0].name
+        raise DataError(
+            f"{path}: {name} has pictures of shape {images.shape[1:]}, but input {spec.name!r} "
+            f"takes {spec.shape}."
+        )
+    return _mapped(images, spec)
 
 
-def _data_set(pictures_of: str) -> tuple[DataSource, int]:
-    """The data set and the label of ``DATA_SET/CLASS``."""
-    name, _, title = pictures_of.partition("/")
-    source = find_source(name)
-    return source, source.classes.index(title)
+@lru_cache(maxsize=1)
+def _of_data_set(folder: Path, pictures_of: str) -> NDArray[np.uint8]:
+    """The train split's pictures of one class; kept, as an export asks for inputs a dozen times."""
+    source, label = find_class(pictures_of)
+    return source.load(folder, "train").of_class(label).images
+
+
+def _mapped(pixels: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.float32]:
+    """0..255 to the input's range of values."""
+    low, high = spec.value_range
+    return (pixels.astype(np.float32) * ((high - low) / 255.0) + low).astype(np.float32)
 
 
 def _take(spec: InputSpec, files: list[Path] | Samples, chosen: NDArray[np.int64]) -> Samples:
@@ -172,5 +179,4 @@ def _read_picture(path: Path, spec: InputSpec) -> NDArray[np.float32]:
             f"{path} is {planes.shape[2]}x{planes.shape[1]}, but input {spec.name!r} takes "
             f"{spec.shape[2]}x{spec.shape[1]}; resize it yourself, the way your training did."
         )
-    low, high = spec.value_range
-    return (planes.astype(np.float32) * ((high - low) / 255.0) + low).astype(np.float32)
+    return _mapped(planes, spec)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from edgegan.datasets.catalogue import DataSource, ImageSet
-from edgegan.errors import DataError
+from edgegan.errors import DataError, UsageError
 from edgegan.generators.contract import InputSpec
 from edgegan.generators.inputs import data_files, draw_inputs
 
@@ -54,6 +54,8 @@ def test_a_folder_of_the_data_set_that_the_input_names(
         DataError, match=r"horse2zebra has pictures of shape \(3, 4, 5\), but input"
     ):
         draw_inputs([named.model_copy(update={"shape": (3, 8, 8)})], tmp_path, 9, seed=0)
+    with pytest.raises(UsageError, match="'horse2zebra' has no class 'cow'; it has: horse, zebra"):
+        draw_inputs([spec(pictures_of="horse2zebra/cow")], tmp_path, 9, seed=0)
     (tmp_path / "data" / "a.png").touch()
     assert data_files(named, tmp_path) == [tmp_path / "data" / "a.png"]
 

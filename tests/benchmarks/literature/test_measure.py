@@ -9,8 +9,7 @@ import pytest
 
 from benchmarks.literature import measure as measure_module
 from benchmarks.literature.measure import Bench, measure, usable, why_left_out
-from benchmarks.literature.pictures import data_folder
-from benchmarks.literature.pictures import test_pictures as written_pictures
+from benchmarks.literature.pictures import data_folder, held_out_pictures
 from edgegan.datasets.catalogue import DataSource, ImageSet
 from edgegan.generators.inputs import draw_inputs
 from edgegan.recipe import resolve
@@ -106,7 +105,7 @@ def test_pictures_are_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(DataSource, "load", load)
     for _ in range(2):
-        file = written_pictures("horse2zebra-cyclegan", tmp_path, tmp_path / "work")
+        file = held_out_pictures("horse2zebra-cyclegan", tmp_path, tmp_path / "work")
     assert reads == ["test"]
     assert [path.name for path in file.parent.iterdir()] == ["horse2zebra-cyclegan-test.npz"]
 
