@@ -37,6 +37,13 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 
 
 @pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """A command that a test calls may set PyTorch's threads for the whole process."""
+    yield
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
 def _seed() -> Iterator[None]:
     state = torch.get_rng_state()
     torch.manual_seed(0)

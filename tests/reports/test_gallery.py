@@ -73,10 +73,12 @@ def test_pictures_flip(page: Path, width: str) -> None:
 
         assert seen() == [True, False, True]
         tab.keyboard.press("Space")
+        pair.nth(1).wait_for()  # until it is decoded it has no size
         assert seen() == [False, True, True]
         pressed = tab.locator("main [data-version='1']")
         assert pressed.get_attribute("aria-pressed") == "true"
         tab.locator("main [data-version='0']").click()
+        pair.nth(0).wait_for()
         assert seen() == [True, False, True]
 
 
