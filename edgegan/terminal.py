@@ -265,7 +265,12 @@ def training_progress(quiet: bool) -> Iterator[Callable[[Any], None]]:
         yield lambda progress: None
         return
     if not console.is_terminal:
-        yield _plain_training(console)
+        line = _lines(console, 20)
+
+        def plain(progress: Any) -> None:
+            line("step", progress.step, progress.total_steps, _training(progress))
+
+        yield plain
         return
     with _bars(console) as bars:
         task = bars.add_task("training", total=None, note="")
@@ -278,19 +283,17 @@ def training_progress(quiet: bool) -> Iterator[Callable[[Any], None]]:
         yield show
 
 
-def _plain_training(console: Console) -> Callable[[Any], None]:
-    """A line at the first report, and at the first of each twentieth of the way."""
-    shown = -1
+def _lines(console: Console, parts: int) -> Callable[[str, int, int, str], None]:
+    """Prints where a thing stands, once for each of ``parts`` parts of its way, the first at once."""
+    shown: dict[str, int] = {}
 
-    def show(progress: Any) -> None:
-        nonlocal shown
-        reached = 20 * progress.step // progress.total_steps
-        if reached > shown:
-            shown = reached
-            text = f"step {progress.step} of {progress.total_steps}: {_training(progress)}"
-            console.print(text, markup=False, soft_wrap=True)
+    def line(name: str, done: int, total: int, note: str) -> None:
+        reached = parts * done // total
+        if reached > shown.get(name, -1):
+            shown[name] = reached
+            console.print(f"{name} {done} of {total}: {note}", markup=False, soft_wrap=True)
 
-    return show
+    return line
 
 
 def _training(progress: Any) -> str:
@@ -308,16 +311,14 @@ def print_results(results: dict[str, Any]) -> None:
 
 def _plain_events(console: Console) -> Callable[[Event], None]:
     """A line at the end of each stage, and of one that learns a line each tenth."""
-    shown: dict[str, int] = {}
+    line = _lines(console, 10)
 
     def show(event: Event) -> None:
         if event.seconds is not None:
             how = "from the cache" if event.cached else f"{event.seconds:.1f} s"
             console.print(f"{event.stage}: {how}")
-        elif event.losses and 10 * event.done // event.total > shown.get(event.stage, 0):
-            shown[event.stage] = 10 * event.done // event.total
-            text = f"{event.stage} {event.done} of {event.total}: {_losses(event.losses)}"
-            console.print(text, markup=False, soft_wrap=True)
+        elif event.losses and 10 * event.done >= event.total:
+            line(event.stage, event.done, event.total, _losses(event.losses))
 
     return show
 

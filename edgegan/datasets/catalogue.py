@@ -49,6 +49,9 @@ class ImageSet:
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
 
+    def __len__(self) -> int:
+        return len(self.images)
+
     def batch(self, index: NDArray[np.int64]) -> NDArray[np.float32]:
         """The images at ``index`` as float32 in [-1, 1]."""
         return self.images[index].astype(np.float32) / 127.5 - 1.0

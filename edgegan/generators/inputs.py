@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from edgegan.datasets.catalogue import find_class
+from edgegan.datasets.catalogue import ImageSet, find_class
 from edgegan.errors import DataError
 from edgegan.generators import latents
 from edgegan.generators.contract import InputSpec
@@ -89,8 +89,8 @@ def draw_other_sizes(
     return other
 
 
-def _files(spec: InputSpec, folder: Path) -> list[Path] | Samples:
-    """Pictures of a folder, or the samples of an array."""
+def _files(spec: InputSpec, folder: Path) -> list[Path] | ImageSet | Samples:
+    """Pictures of a folder or of a data set, or the samples of an array."""
     assert spec.data is not None
     path = folder / spec.data
     if not path.is_dir():
@@ -101,21 +101,21 @@ def _files(spec: InputSpec, folder: Path) -> list[Path] | Samples:
     if files[0].suffix.lower() in PICTURES:
         return files
     assert spec.pictures_of is not None, "other files are a data set's"
-    images = _of_data_set(path, spec.pictures_of)
-    if images.shape[1:] != spec.shape:
+    pictures = _of_data_set(path, spec.pictures_of)
+    shape = pictures.images.shape[1:]
+    if shape != spec.shape:
         name = find_class(spec.pictures_of)[0].name
         raise DataError(
-            f"{path}: {name} has pictures of shape {images.shape[1:]}, but input {spec.name!r} "
-            f"takes {spec.shape}."
+            f"{path}: {name} has pictures of shape {shape}, but input {spec.name!r} takes {spec.shape}."
         )
-    return _mapped(images, spec)
+    return pictures
 
 
 @lru_cache(maxsize=1)
-def _of_data_set(folder: Path, pictures_of: str) -> NDArray[np.uint8]:
+def _of_data_set(folder: Path, pictures_of: str) -> ImageSet:
     """The train split's pictures of one class; kept, as an export asks for inputs a dozen times."""
     source, label = find_class(pictures_of)
-    return source.load(folder, "train").of_class(label).images
+    return source.load(folder, "train").of_class(label)
 
 
 def _mapped(pixels: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.float32]:
@@ -124,9 +124,13 @@ def _mapped(pixels: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.float32]:
     return (pixels.astype(np.float32) * ((high - low) / 255.0) + low).astype(np.float32)
 
 
-def _take(spec: InputSpec, files: list[Path] | Samples, chosen: NDArray[np.int64]) -> Samples:
+def _take(
+    spec: InputSpec, files: list[Path] | ImageSet | Samples, chosen: NDArray[np.int64]
+) -> Samples:
     if isinstance(files, np.ndarray):
         return files[chosen]
+    if isinstance(files, ImageSet):
+        return _mapped(files.images[chosen], spec)
     return np.stack([_read_picture(files[index], spec) for index in chosen])
 
 

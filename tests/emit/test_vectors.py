@@ -111,7 +111,7 @@ def test_the_runtime_reads_tables_as_they_lie(tmp_path: Path) -> None:
     assert plain["Reshape"] - kernels["Reshape"] == 1
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     channels=st.integers(1, 5),
     side=st.integers(2, 16),
