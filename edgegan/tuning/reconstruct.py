@@ -124,7 +124,7 @@ def _learn(
     shaping, ranges = _leaves(tunable, part, roundings)
     optimizer = torch.optim.Adam(
         [
-            {"params": shaping, "lr": section.resolved_rate},
+            {"params": shaping, "lr": section.rate_over(effort.steps)},
             {"params": ranges, "lr": section.quantizer_rate},
         ]
     )

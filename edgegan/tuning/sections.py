@@ -32,8 +32,8 @@ class ReconstructionSection(Strict):
         warmup: share of the steps without the regularizer of adaptive rounding.
         inputs: of a block: those that the ``quantized`` blocks in front give, or the ``float`` ones.
         gradient_weighting: whether errors count by the squared gradient of the image's error.
-        learning_rate: of what makes the weights: of the rounding variables, or of weights and biases;
-            by default 1e-3 and 1e-4.
+        learning_rate: of what makes the weights: of weights and biases, by default 1e-4; of the rounding
+            variables, by default 20 / steps.
         quantizer_rate: of scales and zero points, relative to their size.
     """
 
@@ -51,9 +51,13 @@ class ReconstructionSection(Strict):
     def resolved_steps(self) -> int:
         return self.steps or (20_000 if self.rounding == "adaptive" else 2_000)
 
-    @property
-    def resolved_rate(self) -> float:
-        return self.learning_rate or (1e-3 if self.rounding == "adaptive" else 1e-4)
+    def rate_over(self, steps: int) -> float:
+        """The learning rate of ``steps`` steps.
+
+        A rounding variable has a way to go until it is decided, and a step of Adam is as long as the rate:
+        with fewer steps each must be longer. The 20 gives BRECQ's 1e-3 over its 20,000.
+        """
+        return self.learning_rate or (20 / steps if self.rounding == "adaptive" else 1e-4)
 
 
 class LossSection(Strict):

@@ -25,7 +25,7 @@ class KilledError(Exception):
 
 
 def effort(rounding: Rounding, **options: object) -> Effort:
-    rate = 3e-2 if rounding == "adaptive" else 3e-3
+    rate = None if rounding == "adaptive" else 3e-3
     section = ReconstructionSection.model_validate(
         {"rounding": rounding, "images": IMAGES, "learning_rate": rate, "quantizer_rate": 3e-3}
         | options
@@ -80,6 +80,16 @@ def test_a_killed_run_ends_the_same(tmp_path: Path, rounding: Rounding) -> None:
     for name, value in whole.parameters.items():
         np.testing.assert_array_equal(resumed.parameters[name].scale, value.scale)
         np.testing.assert_array_equal(resumed.parameters[name].zero_point, value.zero_point)
+
+
+def test_fewer_steps_of_adaptive_rounding_are_longer() -> None:
+    default = ReconstructionSection(rounding="adaptive")
+    assert default.rate_over(20_000) == pytest.approx(1e-3)
+    assert default.rate_over(2_000) == pytest.approx(1e-2)
+    given = ReconstructionSection(rounding="adaptive", learning_rate=0.5)
+    assert given.rate_over(2_000) == 0.5
+    straight = ReconstructionSection(rounding="straight-through")
+    assert straight.rate_over(200) == straight.rate_over(2_000) == 1e-4
 
 
 def test_adaptive_rounding_moves_no_weight_by_more_than_a_step(tmp_path: Path) -> None:
