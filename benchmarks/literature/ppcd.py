@@ -70,6 +70,7 @@ class Tables:
                 "compress.real": "data",
                 "compress.data": str(self.data.resolve()),
                 "compress.steps": STEPS,
+                "compress.precision": "bfloat16",  # as the student was trained
                 "compress.budget": self.options.budget,
                 "compress.seed": 10 * seed + 3,
             }
