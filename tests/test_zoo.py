@@ -26,6 +26,8 @@ NAMES = model_names()
 TRAINED = [name for name in NAMES if load_card(name).results]
 GENERATORS = [name for name in TRAINED if load_card(name).generator is not None]
 OPEN_LICENSES = {"MIT"}
+TRANSLATED, DRAWN = 2, 4
+"""Times that FID must be better than after one epoch; why a translator's is less: docs/zoo.md."""
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -54,7 +56,8 @@ def test_trained_models_are_whole(name: str) -> None:
 @pytest.mark.parametrize("name", GENERATORS)
 def test_results_are_good_enough(name: str) -> None:
     results = load_card(name).results
-    assert results["fid"]["value"] <= results["fid_after_one_epoch"] / 4
+    times = TRANSLATED if "recognised" in results else DRAWN
+    assert results["fid"]["value"] <= results["fid_after_one_epoch"] / times
     if "recognised" in results:
         assert results["recognised"]["translated"] >= 5 * results["recognised"]["original"]
         return
