@@ -26,8 +26,7 @@ NAMES = model_names()
 TRAINED = [name for name in NAMES if load_card(name).results]
 GENERATORS = [name for name in TRAINED if load_card(name).generator is not None]
 OPEN_LICENSES = {"MIT"}
-TRANSLATED, DRAWN = 2, 4
-"""Times that FID must be better than after one epoch; why a translator's is less: docs/zoo.md."""
+MISSED = {"horse2zebra-cyclegan": "2.4 times better by FID than after one epoch: docs/zoo.md"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -53,11 +52,23 @@ def test_trained_models_are_whole(name: str) -> None:
         assert (folder / "samples.png").is_file()
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=MISSED[name]))
+        if name in MISSED
+        else name
+        for name in GENERATORS
+    ],
+)
+def test_fid_is_four_times_better_than_after_one_epoch(name: str) -> None:
+    results = load_card(name).results
+    assert results["fid"]["value"] <= results["fid_after_one_epoch"] / 4
+
+
 @pytest.mark.parametrize("name", GENERATORS)
 def test_results_are_good_enough(name: str) -> None:
     results = load_card(name).results
-    times = TRANSLATED if "recognised" in results else DRAWN
-    assert results["fid"]["value"] <= results["fid_after_one_epoch"] / times
     if "recognised" in results:
         assert results["recognised"]["translated"] >= 5 * results["recognised"]["original"]
         return
