@@ -106,10 +106,12 @@ class AdversarialTask:
         return lambda images: self.discriminator(images, *labels).float()
 
     def _generate(self, fake: torch.Tensor, drawn: tuple[torch.Tensor, ...]) -> float:
+        self.discriminator.requires_grad_(False)
         loss = self.loss.generator(self.discriminator(fake, *drawn).float())
         self.g_optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.g_optimizer.step()
+        self.discriminator.requires_grad_(True)
         follow(self.average, self.generator, self.options.average_decay)
         return float(loss.detach())
 
