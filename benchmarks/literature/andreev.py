@@ -206,7 +206,7 @@ def run(options: Options, bench: Bench) -> bool:
     def published(table: str, rows: list[Row]) -> None:
         publish(table, COMMAND, rows, left_out, options.out, PAPER_MODEL)
 
-    return fill_tables(options, cells, published)
+    return fill_tables(options, cells, published, "andreev-{table}")
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from benchmarks.literature.measure import Bench
 from benchmarks.literature.options import Options, parsed
-from benchmarks.literature.rows import Cell, Row, fill
+from benchmarks.literature.rows import Cell, Row, fill, recall
 
 
 def execute(
@@ -44,11 +44,19 @@ def fill_tables(
     options: Options,
     cells: Mapping[str, Callable[[], Iterable[Cell]]],
     publish: Callable[[str, list[Row]], None],
+    result: str,
 ) -> bool:
-    """Make the rows of every table that is asked for, and publish it; whether all could be made."""
+    """Make the rows of every table that is asked for, and publish it; whether all could be made.
+
+    Args:
+        result: name of the result file, with ``{table}`` where each table has its own.
+    """
     complete = True
     for table in options.tables:
-        rows, faults = fill(options.work / "rows" / table, cells[table]())
+        folder = options.work / "rows" / table
+        if not options.anew:
+            recall(folder, options.out / f"{result.format(table=table)}.json", table)
+        rows, faults = fill(folder, cells[table]())
         complete = complete and not faults
         if rows:
             publish(table, rows)

@@ -25,7 +25,8 @@ class Options:
         budget: what the steps of tuning are multiplied by.
         samples: images of every metric.
         work: keeps finished rows and stages.
-        out: receives the results.
+        out: receives the results; rows that they hold already are not made again.
+        anew: but if this is set.
         data: data sets, each in a folder of its own or all in one; None where none was given.
     """
 
@@ -39,6 +40,7 @@ class Options:
     work: Path
     out: Path
     data: Path | None
+    anew: bool = False
 
     @property
     def scale(self) -> dict[str, float | int]:
@@ -78,6 +80,7 @@ def parsed(
     parser.add_argument("--samples", type=_samples, default=10_000, help="of every metric")
     parser.add_argument("--work", type=Path, help="folder that keeps finished rows and stages")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
+    parser.add_argument("--anew", action="store_true", help="make rows that results hold, too")
     parser.add_argument("--data", type=Path, required=needs_data, help="folder of the data sets")
     given = parser.parse_args(arguments)
     if given.data is not None and not given.data.is_dir():
@@ -94,6 +97,7 @@ def parsed(
             work=given.work or Path(scratch),
             out=given.out,
             data=given.data,
+            anew=given.anew,
         )
 
 

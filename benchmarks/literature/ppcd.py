@@ -132,7 +132,7 @@ def run(options: Options, bench: Bench) -> bool:
     tables = Tables(options, bench, data)
     rows: dict[str, list[Row]] = {}
     cells = {"ablation": tables.ablation, "ratios": tables.ratios}
-    complete = fill_tables(options, cells, rows.__setitem__)
+    complete = fill_tables(options, cells, rows.__setitem__, "ppcd")
     if rows:
         publish(COMMAND, rows, options.out)
     return complete

@@ -146,7 +146,7 @@ def run(options: Options, bench: Bench) -> bool:
     def published(table: str, rows: list[Row]) -> None:
         publish(table, COMMAND, rows, left_out, options.out)
 
-    return fill_tables(options, cells, published)
+    return fill_tables(options, cells, published, "qgan-{table}")
 
 
 def main() -> None:

@@ -1,4 +1,7 @@
-"""Rows of a table: each is made once and kept in a file of its own, so that a killed run goes on."""
+"""Rows of a table: each is made once and kept in a file of its own, so that a killed run goes on.
+
+A result file holds its rows whole, with the name of each; another machine goes on from there.
+"""
 
 from __future__ import annotations
 
@@ -44,11 +47,28 @@ def kept(folder: Path, cell: Cell) -> Row:
     path = folder / f"{cell.name}.json"
     if not path.exists():
         print(f"{folder.name}: {cell.name}", file=sys.stderr, flush=True)
-        row = {**cell.labels, **cell.make()}
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(row, indent=1, allow_nan=False) + "\n", "row")
+        _keep(path, {"cell": cell.name, **cell.labels, **cell.make()})
     found: Row = json.loads(path.read_text())
     return found
+
+
+def recall(folder: Path, result: Path, table: str) -> None:
+    """Keep in ``folder`` what ``result`` holds of ``table``, where such a row is not there yet.
+
+    Args:
+        result: a result file; nothing is recalled where there is none.
+        table: of rows that name theirs.
+    """
+    rows = json.loads(result.read_text())["rows"] if result.exists() else []
+    for row in rows:
+        path = folder / f"{row['cell']}.json"
+        if row.pop("table", table) == table and not path.exists():
+            _keep(path, row)
+
+
+def _keep(path: Path, row: Row) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, json.dumps(row, indent=1, allow_nan=False) + "\n", "row")
 
 
 def fill(folder: Path, cells: Iterable[Cell]) -> tuple[list[Row], list[str]]:

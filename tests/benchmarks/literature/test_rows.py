@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from benchmarks.literature.rows import Cell, fill, kept
+from benchmarks.literature.rows import Cell, fill, kept, recall
 from benchmarks.literature.summary import over_seeds
 from edgegan.errors import ModelError
 
@@ -18,7 +19,8 @@ def test_a_row_is_made_once_and_recalled(tmp_path: Path) -> None:
 
     cell = Cell({"model": "m", "pair": (0.1, 0.9)}, make)
     for _ in range(2):
-        assert kept(tmp_path / "t", cell) == {"model": "m", "pair": [0.1, 0.9], "fid": 1.5}
+        row = kept(tmp_path / "t", cell)
+        assert row == {"cell": cell.name, "model": "m", "pair": [0.1, 0.9], "fid": 1.5}
     assert made == [1]
 
 
@@ -30,7 +32,7 @@ def test_a_fault_costs_its_own_row_alone(
 
     cells = [Cell({"bits": 1}, broken), Cell({"bits": 2}, lambda: {"fid": 2.0})]
     rows, faults = fill(tmp_path, cells)
-    assert rows == [{"bits": 2, "fid": 2.0}]
+    assert rows == [{"cell": "bits=2", "bits": 2, "fid": 2.0}]
     assert faults == ["bits=1: it is broken."]
     assert "it is broken" in capsys.readouterr().err
 
@@ -46,6 +48,29 @@ def test_rows_of_another_scale_are_other_rows(tmp_path: Path) -> None:
     for budget in (0.1, 1.0):
         rows, _ = fill(tmp_path, [Cell({"model": "m", "budget": budget}, dict)])
     assert [row["budget"] for row in rows] == [0.1, 1.0]
+
+
+def test_what_a_result_holds_is_not_made_again(tmp_path: Path) -> None:
+    (cell,) = cells = [Cell({"bits": 4, "samples": 10_000}, lambda: {"fid": 2.0, "samples": 120})]
+    rows, _ = fill(tmp_path / "first", cells)
+    elsewhere = {"cell": "bits=8", "table": "another", "fid": 9.0}
+    result = tmp_path / "result.json"
+    result.write_text(json.dumps({"rows": [rows[0] | {"table": "this"}, elsewhere]}))
+    recall(tmp_path / "second", result, "this")
+
+    def never() -> dict[str, float]:
+        raise AssertionError("the result holds it")
+
+    assert fill(tmp_path / "second", [Cell(cell.labels, never)]) == (rows, [])
+
+
+def test_what_was_made_here_comes_before_what_a_result_holds(tmp_path: Path) -> None:
+    folder, result = tmp_path / "rows", tmp_path / "result.json"
+    rows, _ = fill(folder, [Cell({"bits": 4}, lambda: {"fid": 1.0})])
+    result.write_text(json.dumps({"rows": [rows[0] | {"fid": 2.0}]}))
+    recall(folder, result, "any")
+    recall(folder, tmp_path / "no-such.json", "any")
+    assert fill(folder, [])[0] == rows
 
 
 def test_mean_and_spread_by_hand() -> None:
