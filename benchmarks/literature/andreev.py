@@ -16,13 +16,14 @@ from typing import Any
 from benchmarks.literature.andreev_tables import publish
 from benchmarks.literature.command import execute, fill_tables
 from benchmarks.literature.measure import Bench, Measured, usable
-from benchmarks.literature.options import Options
+from benchmarks.literature.options import UNTRAINED, Options
 from benchmarks.literature.published import ANDREEV_CELLS
 from benchmarks.literature.rows import Cell, Row, kept
 
 COMMAND = "python -m benchmarks.literature.andreev"
 MODELS = ("fashion-dcgan", "fashion-stylegan", "fashion-sagan", "horse2zebra-cyclegan")
 METHODS = ("vanilla", "ar-brecq", "ste-brecq", "ma-qat", "lsq-qat")
+TRAINED = ("ma-qat", "lsq-qat")
 BITS = (8, 4)
 TABLES = ("table4", "figure1", "appendix-b", "loss-weights")
 PAIRS = ((0.0, 1.0), (0.0001, 0.9999), (0.001, 0.999), (0.01, 0.99))
@@ -107,11 +108,11 @@ class Tables:
 
     def loss_weights(self, models: list[str]) -> Iterator[Cell]:
         """LSQ-QAT at w4a8, per tensor, with 27 sums of losses; on the first model alone."""
-        seed, budget = self.options.seeds[0], round(SEARCH_SHARE * self.options.budget, 6)
+        seed, scale = self.options.seeds[0], self.options.scale
+        scale |= {"budget": round(SEARCH_SHARE * self.options.budget, 6)}
         for model, values in product(models[:1], product(*WEIGHTS.values())):
             weights = dict(zip(WEIGHTS, values, strict=True))
-            labels = {"model": model, **weights, "seed": seed, "budget": budget}
-            labels["samples"] = self.options.samples
+            labels = {"model": model, **weights, "seed": seed, **scale}
             loss = {f"tune.distillation.loss.{name}": value for name, value in weights.items()}
             yield self._trained(labels, "lsq-qat", 4, False, loss)
 
@@ -130,10 +131,16 @@ class Tables:
             best = min(tried, key=lambda one: one["qfid"])
             return best | {"pairs": tried}
 
-        return Cell(self._labels(model, "vanilla", bits, per_channel, seed, 1.0), make)
+        return Cell(
+            self._labels(model, "vanilla", bits, per_channel, seed, self.options.scale | UNTRAINED),
+            make,
+        )
 
     def _tuned(self, model: str, method: str, bits: int, per_channel: bool, seed: int) -> Cell:
-        labels = self._labels(model, method, bits, per_channel, seed, self.options.budget)
+        scale = self.options.scale
+        if method not in TRAINED:
+            scale |= {"precision": UNTRAINED["precision"]}
+        labels = self._labels(model, method, bits, per_channel, seed, scale)
         return self._trained(labels, method, bits, per_channel, {})
 
     def _trained(
@@ -152,22 +159,29 @@ class Tables:
             start = kept(self.options.work / "rows" / "table4", vanilla)["quantiles"]
             grid = _grid(bits, per_channel, start, WEIGHT_QUANTILES[bits])
             own = OF_A_MODEL.get((model, method), {})
+            if method in TRAINED:
+                own = own | {"tune.distillation.precision": labels["precision"]}
             found = self.bench.of(model, RECIPES[method], seed, grid | own | settings, budget)
             return {"quantiles": start} | _row(found)
 
         return Cell(labels, make)
 
     def _labels(
-        self, model: str, method: str, bits: int, per_channel: bool, seed: int, budget: float
+        self,
+        model: str,
+        method: str,
+        bits: int,
+        per_channel: bool,
+        seed: int,
+        scale: dict[str, Any],
     ) -> dict[str, Any]:
         return {
             "model": model,
             "method": method,
             "weight_bits": bits,
             "per_channel": per_channel,
-            "budget": budget,
             "seed": seed,
-            "samples": self.options.samples,
+            **scale,
         }
 
 

@@ -22,7 +22,10 @@ _SCALE = (
     "not of Inception's: the paper's numbers are for the order of methods, not of their size."
 )
 _OURS = {"fid_text": "FID", "qfid_text": "qFID", "fid_float_text": "FID of float"}
-_END = {"seeds": "seeds", "budget": "budget", "samples": "samples", "features": "features"}
+_END = {
+    "seeds": "seeds", "budget": "budget", "precision": "precision", "samples": "samples",
+    "features": "features",
+}  # fmt: skip
 
 
 def publish(
@@ -44,7 +47,9 @@ def publish(
 
 
 def _table4(rows: list[Row], paper_model: Mapping[str, str]) -> tuple[Any, ...]:
-    by = ("model", "method", "weight_bits", "per_channel", "budget", "samples", "features")
+    by = (
+        "model", "method", "weight_bits", "per_channel", "budget", "precision", "samples", "features"
+    )  # fmt: skip
     shown = over_seeds(rows, by, ("fid", "qfid", "fid_float"))
     vanilla = {
         (row["model"], row["weight_bits"], row["per_channel"], row["samples"]): row["qfid"]
@@ -111,7 +116,7 @@ def _plot(rows: list[Row]) -> str:
 
 
 def _appendix_b(rows: list[Row], paper_model: Mapping[str, str]) -> tuple[Any, ...]:
-    by = ("model", "objective", "budget", "samples", "features")
+    by = ("model", "objective", "budget", "precision", "samples", "features")
     shown = over_seeds(rows, by, ("fid", "qfid", "fid_float"))
     for row in shown:
         alike = paper_model.get(row["model"], "")
@@ -131,8 +136,8 @@ def _loss_weights(rows: list[Row], paper_model: Mapping[str, str]) -> tuple[Any,
     shown = sorted(rows, key=lambda row: row["qfid"])
     columns = {
         "model": "model", "adversarial": "adversarial", "content": "content", "style": "style",
-        "qfid": "qFID", "fid": "FID", "budget": "budget", "samples": "samples", "seed": "seed",
-        "features": "features",
+        "qfid": "qFID", "fid": "FID", "budget": "budget", "precision": "precision",
+        "samples": "samples", "seed": "seed", "features": "features",
     }  # fmt: skip
     note = (
         "section 4.2: the 27 sums of losses, best first; LSQ-QAT at w4a8, per tensor. The paper searches "

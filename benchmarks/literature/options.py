@@ -9,6 +9,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+PRECISIONS = ("float32", "bfloat16")
+UNTRAINED: dict[str, Any] = {"budget": 1.0, "precision": PRECISIONS[0]}
+"""What stands in the rows of models that are only calibrated."""
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -23,6 +28,7 @@ class Options:
         methods, bits: of the document's tables; each table takes those that it has.
         seeds: repetitions.
         budget: what the steps of tuning are multiplied by.
+        precision: of quantization-aware training.
         samples: images of every metric.
         work: keeps finished rows and stages.
         out: receives the results; rows that they hold already are not made again.
@@ -36,6 +42,7 @@ class Options:
     bits: tuple[int, ...]
     seeds: tuple[int, ...]
     budget: float
+    precision: str
     samples: int
     work: Path
     out: Path
@@ -43,9 +50,9 @@ class Options:
     anew: bool = False
 
     @property
-    def scale(self) -> dict[str, float | int]:
-        """What stands in every row beside its numbers."""
-        return {"budget": self.budget, "samples": self.samples}
+    def scale(self) -> dict[str, Any]:
+        """What stands in every row of a trained model beside its numbers."""
+        return {"budget": self.budget, "precision": self.precision, "samples": self.samples}
 
 
 @contextmanager
@@ -77,6 +84,9 @@ def parsed(
     parser.add_argument("--models", nargs="+", default=list(models), help="of the zoo")
     parser.add_argument("--seeds", nargs="+", type=_seed, default=[0, 1, 2])
     parser.add_argument("--budget", type=_budget, default=1.0, help="factor of all tuning steps")
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, default=PRECISIONS[0], help="of training"
+    )
     parser.add_argument("--samples", type=_samples, default=10_000, help="of every metric")
     parser.add_argument("--work", type=Path, help="folder that keeps finished rows and stages")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
@@ -93,6 +103,7 @@ def parsed(
             bits=_once(given.bits),
             seeds=_once(given.seeds),
             budget=given.budget,
+            precision=given.precision,
             samples=given.samples,
             work=given.work or Path(scratch),
             out=given.out,

@@ -60,7 +60,7 @@ class Tables:
     def _cell(self, method: str, ratio: float, seed: int) -> Cell:
         prunes = method not in ("original", "no-pruning")
         labels = {"model": STUDENT, "method": method, "ratio": ratio if prunes else None}
-        labels |= {"budget": self.options.budget, "seed": seed, "samples": self.options.samples}
+        labels |= {"seed": seed, **self.options.scale}
         return Cell(labels, self._maker(method, ratio, seed))
 
     def _maker(self, method: str, ratio: float, seed: int) -> Callable[[], Row]:
@@ -70,7 +70,7 @@ class Tables:
                 "compress.real": "data",
                 "compress.data": str(self.data.resolve()),
                 "compress.steps": STEPS,
-                "compress.precision": "bfloat16",  # as the student was trained
+                "compress.precision": self.options.precision,
                 "compress.budget": self.options.budget,
                 "compress.seed": 10 * seed + 3,
             }

@@ -30,7 +30,7 @@ _NUMBERS = (
     "float_ms",
     "int8_ms",
 )
-_BY = ("model", "method", "ratio", "budget", "samples", "features")
+_BY = ("model", "method", "ratio", "budget", "precision", "samples", "features")
 
 
 def publish(command: str, rows: dict[str, list[Row]], out: Path) -> None:
@@ -49,7 +49,8 @@ def publish(command: str, rows: dict[str, list[Row]], out: Path) -> None:
         "macs_text": "MACs", "fid_compressed_text": "FID", "fid_text": "FID at w8a8",
         "fid_original_text": "FID of the original", "speed_up": "float speed-up",
         "int8_speed_up": "int8 speed-up", "paper_parameters": "paper's parameters",
-        "paper_fid": "its FID", "seeds": "seeds", "budget": "budget", "samples": "samples",
+        "paper_fid": "its FID", "seeds": "seeds", "budget": "budget", "precision": "precision",
+        "samples": "samples",
         "features": "features",
     }  # fmt: skip
     write_result("ppcd", command, flat, columns, f"{PPCD}, {_NOTE}", shown, folder=out)

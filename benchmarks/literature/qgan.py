@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.literature.command import execute, fill_tables
 from benchmarks.literature.measure import Bench, Measured, usable
-from benchmarks.literature.options import Options
+from benchmarks.literature.options import UNTRAINED, Options
 from benchmarks.literature.published import QGAN_MULTI_PRECISION
 from benchmarks.literature.qgan_tables import publish
 from benchmarks.literature.rows import Cell, Row
@@ -50,13 +50,13 @@ class Tables:
             labels = {"model": model, "method": method, "bits": bits}
             settings = _weights(method, bits)
             yield Cell(
-                labels | {"fine_tuned": False, "budget": 1.0, **self._run(seed)},
-                self._maker(model, CALIBRATED, seed, settings, None),
+                labels | {"fine_tuned": False, "seed": seed, **asked.scale, **UNTRAINED},
+                self._calibrated(model, seed, settings),
             )
             judge = {_JUDGE: {"quantizer": method, "bits": bits}}
             yield Cell(
-                labels | {"fine_tuned": True, "budget": asked.budget, **self._run(seed)},
-                self._maker(model, TRAINED, seed, settings | judge | _ANEW, asked.budget),
+                labels | {"fine_tuned": True, "seed": seed, **asked.scale},
+                self._trained(model, seed, settings | judge),
             )
 
     def figure2(self, models: list[str]) -> Iterator[Cell]:
@@ -72,8 +72,8 @@ class Tables:
                 settings |= {_JUDGE: {"quantizer": CASE, "bits": bits}}
             labels = {"model": model, "quantized": which, "method": CASE, "bits": bits}
             yield Cell(
-                labels | {"budget": asked.budget, **self._run(seed)},
-                self._maker(model, TRAINED, seed, settings | _ANEW, asked.budget),
+                labels | {"seed": seed, **asked.scale},
+                self._trained(model, seed, settings),
             )
 
     def table3(self, models: list[str]) -> Iterator[Cell]:
@@ -85,19 +85,16 @@ class Tables:
             judge = {_JUDGE: {"quantizer": "em", "bits": d_bits}}
             labels = {"model": model, "d_bits": d_bits, "g_bits": g_bits}
             yield Cell(
-                labels | {"budget": asked.budget, **self._run(seed)},
-                self._maker(
-                    model, TRAINED, seed, _weights("em", g_bits) | judge | _ANEW, asked.budget
-                ),
+                labels | {"seed": seed, **asked.scale},
+                self._trained(model, seed, _weights("em", g_bits) | judge),
             )
 
-    def _run(self, seed: int) -> dict[str, int]:
-        return {"seed": seed, "samples": self.options.samples}
+    def _calibrated(self, model: str, seed: int, settings: dict[str, Any]) -> Callable[[], Row]:
+        return lambda: _row(self.bench.of(model, CALIBRATED, seed, settings))
 
-    def _maker(
-        self, model: str, recipe: str, seed: int, settings: dict[str, Any], budget: float | None
-    ) -> Callable[[], Row]:
-        return lambda: _row(self.bench.of(model, recipe, seed, settings, budget))
+    def _trained(self, model: str, seed: int, settings: dict[str, Any]) -> Callable[[], Row]:
+        own = settings | _ANEW | {"tune.distillation.precision": self.options.precision}
+        return lambda: _row(self.bench.of(model, TRAINED, seed, own, self.options.budget))
 
 
 _JUDGE = "tune.distillation.discriminator_weights"

@@ -29,7 +29,10 @@ _OURS = {
     "is_text": "IS", "fid_text": "FID", "qfid_text": "qFID", "is_float_text": "IS of float",
     "fid_float_text": "FID of float",
 }  # fmt: skip
-_END = {"seeds": "seeds", "budget": "budget", "samples": "samples", "features": "features"}
+_END = {
+    "seeds": "seeds", "budget": "budget", "precision": "precision", "samples": "samples",
+    "features": "features",
+}  # fmt: skip
 
 
 def publish(table: str, command: str, rows: list[Row], left_out: list[str], out: Path) -> None:
@@ -48,7 +51,7 @@ def publish(table: str, command: str, rows: list[Row], left_out: list[str], out:
 
 
 def _table2(rows: list[Row]) -> tuple[Any, ...]:
-    by = ("model", "method", "bits", "fine_tuned", "budget", "samples", "features")
+    by = ("model", "method", "bits", "fine_tuned", "budget", "precision", "samples", "features")
     shown = over_seeds(rows, by, _NUMBERS)
     for row in shown:
         row["fid_ratio"] = row["fid"] / row["fid_float"] if row["fid_float"] else None
@@ -84,7 +87,7 @@ def states_panels(rows: list[Row]) -> list[str]:
 
 
 def _figure2(rows: list[Row]) -> tuple[Any, ...]:
-    by = ("model", "quantized", "method", "bits", "budget", "samples", "features")
+    by = ("model", "quantized", "method", "bits", "budget", "precision", "samples", "features")
     shown = over_seeds(rows, by, _NUMBERS)
     columns = {
         "model": "model", "quantized": "quantized", "method": "method", "bits": "bits", **_OURS, **_END,
@@ -115,7 +118,7 @@ def sensitivity_svg(shown: list[Row]) -> str:
 
 def _table3(rows: list[Row]) -> tuple[Any, ...]:
     shown = over_seeds(
-        rows, ("model", "d_bits", "g_bits", "budget", "samples", "features"), _NUMBERS
+        rows, ("model", "d_bits", "g_bits", "budget", "precision", "samples", "features"), _NUMBERS
     )
     for row in shown:
         _, _, found, original = QGAN_MULTI_PRECISION[row["model"]]

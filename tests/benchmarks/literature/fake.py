@@ -64,6 +64,7 @@ def options(folder: Path, **changed: Any) -> Options:
         "bits": (),
         "seeds": (0,),
         "budget": 0.5,
+        "precision": "bfloat16",
         "samples": 100,
         "work": folder / "work",
         "out": folder / "out",

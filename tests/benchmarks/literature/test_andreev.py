@@ -30,6 +30,11 @@ def test_vanilla_is_the_best_of_four_and_others_start_from_it(tmp_path: Path) ->
     assert vanilla["quantiles"] == tuned["quantiles"] == [0.001, 0.999]
     assert (vanilla["qfid"], vanilla["budget"]) == (5.0, 1.0)
     assert (tuned["qfid"], tuned["fid"], tuned["budget"]) == (1.25, 11.25, 0.5)
+    assert [row["precision"] for row in (vanilla, tuned)] == ["float32", "bfloat16"]
+    (section,) = {
+        r.tune.distillation.precision for r in export.recipes if r.tune and r.tune.distillation
+    }
+    assert section == "bfloat16"
     wanted = {"model", "method", "weight_bits", "per_channel", "budget", "seed", "fid", "qfid"}
     assert wanted | {"samples", "features", "executed_by"} <= tuned.keys()
     # for each granularity four pairs and one tuned export

@@ -26,7 +26,8 @@ def test_without_options_everything_is_measured() -> None:
     with _parsed([]) as found:
         assert (found.tables, found.models) == (("one", "two"), ("m", "n"))
         assert (found.methods, found.bits, found.seeds) == (("x", "y"), (8, 4), (0, 1, 2))
-        assert (found.scale, found.out) == ({"budget": 1.0, "samples": 10_000}, RESULTS)
+        scale = {"budget": 1.0, "precision": "float32", "samples": 10_000}
+        assert (found.scale, found.out) == (scale, RESULTS)
         assert found.work.is_dir()
     assert not found.work.exists()
 
