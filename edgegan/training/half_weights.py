@@ -18,6 +18,7 @@ def save_half(module: nn.Module, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     save_file(state, partial)
+    partial.chmod(0o644)  # safetensors leaves its files to their owner alone
     os.replace(partial, path)
 
 
