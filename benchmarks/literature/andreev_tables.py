@@ -19,7 +19,8 @@ from benchmarks.results_file import write_result
 
 _SCALE = (
     "Measured on the exported engine. FID and qFID are distances of the features that each row names, "
-    "not of Inception's: the paper's numbers are for the order of methods, not of their size."
+    "not of Inception's: the paper's numbers are for the order of methods, not of their size. "
+    "Rows were made with the `--budget` and the `--precision` that they name."
 )
 _OURS = {"fid_text": "FID", "qfid_text": "qFID", "fid_float_text": "FID of float"}
 _END = {

@@ -18,7 +18,7 @@ _NOTE = (
     "features that each row names, not on Inception's: compare orders, and ratios to the original's. The "
     "paper's student is SA-GAN and its teacher BigGAN, at 128x128 on ImageNet; its numbers stand beside. "
     "Speed-up: a batch of 64 on one thread, median, the three models interleaved. Mean ± standard "
-    "deviation over seeds."
+    "deviation over seeds. Rows were made with the `--budget` and the `--precision` that they name."
 )
 _NUMBERS = (
     "fid",

@@ -22,7 +22,8 @@ _SCALE = (
     "(adversarial, content and style loss), levels fitted anew at every step; the paper's is GAN training "
     "on data. Inception Score and FID "
     "are of the features that each row names, not of Inception's: compare the order of methods, and ratios "
-    "to float. Mean ± standard deviation over seeds."
+    "to float. Mean ± standard deviation over seeds. "
+    "Rows were made with the `--budget` and the `--precision` that they name."
 )
 _NUMBERS = ("is", "fid", "qfid", "is_float", "fid_float", "states_used")
 _OURS = {
