@@ -52,11 +52,13 @@ def fill_tables(
         result: name of the result file, with ``{table}`` where each table has its own.
     """
     complete = True
-    for table in options.tables:
+    # tables that share a result stay in it, whichever of them is asked for
+    shared = [table for table in cells if table not in options.tables and "{table}" not in result]
+    for table in (*options.tables, *shared):
         folder = options.work / "rows" / table
-        if not options.anew:
+        if table in shared or not options.anew:
             recall(folder, options.out / f"{result.format(table=table)}.json", table)
-        rows, faults = fill(folder, cells[table]())
+        rows, faults = fill(folder, () if table in shared else cells[table]())
         complete = complete and not faults
         if rows:
             publish(table, rows)

@@ -72,6 +72,15 @@ def test_the_ablations_differ_in_one_thing_each(
     assert "| 2 | 6 | 25M | 14.26 |" in text
 
 
+def test_what_another_machine_made_of_the_other_table_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _run(tmp_path, monkeypatch, "ablation")
+    (tmp_path / "work").rename(tmp_path / "elsewhere")
+    _, rows = _run(tmp_path, monkeypatch, "ratios")
+    assert [row["table"] for row in rows].count("ablation") == len(METHODS)
+
+
 def test_figure_4_at_every_ratio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, rows = _run(tmp_path, monkeypatch, "ratios")
     found = [row["ratio"] for row in rows if row["method"] == "ppcd"]
