@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from edgegan.emulation.cores import CORES
-from edgegan.emulation.machine import EmulatedRuntime, emulator_missing
+from edgegan.emulation.machine import EmulatedRuntime
 from edgegan.runtimes.ort import OrtRuntime
 from edgegan.simulation.processors import ORT_ARM64
 from tests.attention import SelfAttention
@@ -132,10 +132,9 @@ def test_on_this_machine(name: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("machine")
 @pytest.mark.parametrize("name", CASES)
 def test_on_arm(name: str) -> None:
-    if emulator_missing():
-        pytest.skip(str(emulator_missing()))
     case, runtime = CASES[name], EmulatedRuntime(CORES["cortex-a76"])
     model = emitted(case.module, (16, 8, 6))
     assert runtime.execution_map(model.onnx).islands == case.islands
