@@ -56,9 +56,12 @@ def fill_tables(
     shared = [table for table in cells if table not in options.tables and "{table}" not in result]
     for table in (*options.tables, *shared):
         folder = options.work / "rows" / table
-        if table in shared or not options.anew:
-            recall(folder, options.out / f"{result.format(table=table)}.json", table)
-        rows, faults = fill(folder, () if table in shared else cells[table]())
+        held = options.out / f"{result.format(table=table)}.json"
+        if not options.anew:
+            recall(folder, held, table)
+        _, faults = fill(folder, () if table in shared else cells[table]())
+        recall(folder, held, table)  # with --anew too, what was not asked for stays
+        rows, _ = fill(folder, ())
         complete = complete and not faults
         if rows:
             publish(table, rows)

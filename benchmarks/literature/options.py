@@ -28,7 +28,7 @@ class Options:
         methods, bits: of the document's tables; each table takes those that it has.
         seeds: repetitions.
         budget: what the steps of tuning are multiplied by.
-        precision: of quantization-aware training.
+        precision: of training.
         samples: images of every metric.
         work: keeps finished rows and stages.
         out: receives the results; rows that they hold already are not made again.

@@ -52,6 +52,15 @@ def test_a_second_run_recalls_every_row_and_adds_others(tmp_path: Path) -> None:
     assert len(found["rows"]) == 4
 
 
+def test_anew_makes_what_is_asked_for_and_keeps_the_rest(tmp_path: Path) -> None:
+    export = FakeExport()
+    _run(tmp_path, export, tables=("table4",), methods=("vanilla",), seeds=(0, 1))
+    (tmp_path / "work").rename(tmp_path / "elsewhere")
+    export.recipes.clear()
+    rows = _run(tmp_path, export, tables=("table4",), methods=("vanilla",), anew=True)["rows"]
+    assert (len(export.recipes), len(rows)) == (8, 4)
+
+
 def test_every_method_tunes_as_it_is_called(tmp_path: Path) -> None:
     export = FakeExport()
     _run(tmp_path, export, tables=("table4",), bits=(8,))
