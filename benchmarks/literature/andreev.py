@@ -1,4 +1,4 @@
-"""Andreev et al. 2021 (arXiv 2108.13996): tables 3-4, figure 1, appendix B and the search of loss weights.
+"""Andreev et al. 2021 (arXiv 2108.13996): tables 3-4, figure 1, appendix B, loss weights and findings.
 
     python -m benchmarks.literature.andreev [--tables table4 ...] [--models ...] [--work FOLDER]
 
@@ -13,6 +13,7 @@ from functools import partial
 from itertools import product
 from typing import Any
 
+from benchmarks.literature.andreev_findings import FINDINGS
 from benchmarks.literature.andreev_tables import publish
 from benchmarks.literature.command import execute, fill_tables
 from benchmarks.literature.measure import Bench, Measured, usable
@@ -25,7 +26,7 @@ MODELS = ("fashion-dcgan", "fashion-stylegan", "fashion-sagan", "horse2zebra-cyc
 METHODS = ("vanilla", "ar-brecq", "ste-brecq", "ma-qat", "lsq-qat")
 TRAINED = ("ma-qat", "lsq-qat")
 BITS = (8, 4)
-TABLES = ("table4", "figure1", "appendix-b", "loss-weights")
+TABLES = ("table4", "figure1", "appendix-b", "loss-weights", "findings")
 PAIRS = ((0.0, 1.0), (0.0001, 0.9999), (0.001, 0.999), (0.01, 0.99))
 PAPER_MODEL = {
     "fashion-stylegan": "StyleGAN",
@@ -116,6 +117,19 @@ class Tables:
             loss = {f"tune.distillation.loss.{name}": value for name, value in weights.items()}
             yield self._trained(labels, "lsq-qat", 4, False, loss)
 
+    def findings(self, models: list[str]) -> Iterator[Cell]:
+        """Each of ``FINDINGS`` in all its ways, at w4a8."""
+        bits = 4
+        asked = [finding for finding in FINDINGS if finding.model in models]
+        for seed, finding in product(self.options.seeds, asked):
+            scale = self._scale(finding.method)
+            for way, settings in finding.ways.items():
+                labels = {"model": finding.model, "finding": finding.name, "way": way}
+                labels |= {"method": finding.method, "weight_bits": bits, "seed": seed, **scale}
+                yield self._trained(
+                    labels, finding.method, bits, finding.per_channel, dict(settings)
+                )
+
     def _calibrated(self, model: str, bits: int, seed: int, settings: dict[str, Any]) -> Row:
         return _row(self.bench.of(model, f"fashion-dcgan-w{bits}a8", seed, settings))
 
@@ -137,11 +151,13 @@ class Tables:
         )
 
     def _tuned(self, model: str, method: str, bits: int, per_channel: bool, seed: int) -> Cell:
-        scale = self.options.scale
-        if method not in TRAINED:
-            scale |= {"precision": UNTRAINED["precision"]}
-        labels = self._labels(model, method, bits, per_channel, seed, scale)
+        labels = self._labels(model, method, bits, per_channel, seed, self._scale(method))
         return self._trained(labels, method, bits, per_channel, {})
+
+    def _scale(self, method: str) -> dict[str, Any]:
+        """What is not trained has one precision."""
+        own = {} if method in TRAINED else {"precision": UNTRAINED["precision"]}
+        return self.options.scale | own
 
     def _trained(
         self,
@@ -215,6 +231,7 @@ def run(options: Options, bench: Bench) -> bool:
         "figure1": partial(tables.figure1, models),
         "appendix-b": partial(tables.appendix_b, models),
         "loss-weights": partial(tables.loss_weights, models),
+        "findings": partial(tables.findings, models),
     }
 
     def published(table: str, rows: list[Row]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.literature.andreev_findings import FINDINGS
 from benchmarks.literature.plots import lines_panel, panels_svg
 from benchmarks.literature.published import (
     ANDREEV,
@@ -147,9 +148,31 @@ def _loss_weights(rows: list[Row], paper_model: Mapping[str, str]) -> tuple[Any,
     return shown, columns, note
 
 
+def _findings(rows: list[Row], paper_model: Mapping[str, str]) -> tuple[Any, ...]:
+    by = ("finding", "model", "method", "way", "budget", "precision", "samples", "features")
+    shown = over_seeds(rows, by, ("fid", "qfid", "fid_float"))
+    papers = {finding.name: finding.paper for finding in FINDINGS}
+    for row in shown:
+        row["paper"] = papers[row["finding"]]
+    columns = {
+        "finding": "finding", "model": "model", "method": "method", "way": "way", **_OURS,
+        "paper": "the paper", **_END,
+    }  # fmt: skip
+    granularity = ", ".join(
+        f"{finding.name} {'per channel' if finding.per_channel else 'per tensor'}"
+        for finding in FINDINGS
+    )
+    note = (
+        "findings without a table of their own: one setting in several ways, everything else alike, at "
+        f"w4a8 from the ranges of vanilla's best pair. Weights: {granularity}."
+    )
+    return shown, columns, note
+
+
 _TABLES = {
     "table4": _table4,
     "figure1": _figure1,
     "appendix-b": _appendix_b,
     "loss-weights": _loss_weights,
+    "findings": _findings,
 }

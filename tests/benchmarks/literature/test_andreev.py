@@ -131,3 +131,28 @@ def test_27_sums_of_losses_at_a_tenth_of_the_budget(tmp_path: Path) -> None:
     assert {(row["model"], row["budget"]) for row in rows} == {("fashion-dcgan", 0.05)}
     budgets = {recipe.tune.budget for recipe in export.recipes if recipe.tune}
     assert budgets == {0.05}
+
+
+def test_findings_differ_in_one_setting(tmp_path: Path) -> None:
+    export = FakeExport()
+    rows = _run(tmp_path, export, tables=("findings",))["rows"]
+    assert {(row["finding"], row["way"], row["precision"]) for row in rows} == {
+        ("ranges", "fixed", "bfloat16"),
+        ("ranges", "observed (MA)", "bfloat16"),
+        ("ranges", "learned (LSQ)", "bfloat16"),
+        ("ranges", "observed, then learned", "bfloat16"),
+        ("squared gradients", "unweighted", "float32"),
+        ("squared gradients", "weighted", "float32"),
+    }
+    tuned = [recipe.tune for recipe in export.recipes if recipe.tune]
+    trained = [one.distillation for one in tuned if one.distillation]
+    assert [(one.observe, one.learn_ranges) for one in trained] == [
+        (0.0, False),
+        (0.25, False),
+        (0.0, True),
+        (0.25, True),
+    ]
+    rebuilt = [one.reconstruction for one in tuned if one.reconstruction]
+    assert [one.gradient_weighting for one in rebuilt] == [False, True]
+    text = (tmp_path / "out" / "andreev-findings.md").read_text()
+    assert "| ranges | fashion-dcgan | lsq-qat | fixed | 11.25 | 1.25 | 10 | ranges fixed" in text
