@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.literature.command import execute, fill_tables
 from benchmarks.literature.measure import Bench, Measured, usable
-from benchmarks.literature.options import Options
+from benchmarks.literature.options import UNTRAINED, Options
 from benchmarks.literature.pictures import data_folder
 from benchmarks.literature.ppcd_tables import publish
 from benchmarks.literature.rows import Cell, Row
@@ -60,7 +60,8 @@ class Tables:
     def _cell(self, method: str, ratio: float, seed: int) -> Cell:
         prunes = method not in ("original", "no-pruning")
         labels = {"model": STUDENT, "method": method, "ratio": ratio if prunes else None}
-        labels |= {"seed": seed, **self.options.scale}
+        scale = self.options.scale | (UNTRAINED if method == "original" else {})
+        labels |= {"seed": seed, **scale}
         return Cell(labels, self._maker(method, ratio, seed))
 
     def _maker(self, method: str, ratio: float, seed: int) -> Callable[[], Row]:

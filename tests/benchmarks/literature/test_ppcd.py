@@ -49,6 +49,9 @@ def test_the_ablations_differ_in_one_thing_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export, rows = _run(tmp_path, monkeypatch, "ablation")
+    scales = {row["method"]: (row["budget"], row["precision"]) for row in rows}
+    assert scales.pop("original") == (1.0, "float32")  # nothing of it is trained
+    assert set(scales.values()) == {(0.5, "bfloat16")}
     sections = dict(zip(METHODS, [recipe.compress for recipe in export.recipes], strict=True))
     assert sections.pop("original") is None
     for section in sections.values():
