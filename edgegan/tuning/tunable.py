@@ -23,6 +23,7 @@ from edgegan.lowering.graph import is_call, is_parameter
 from edgegan.quantization.calibrate import QuantizationParameters
 from edgegan.quantization.placement import QUANTIZERS, WEIGHT_QUANTIZERS, Placed, Quantizer
 from edgegan.quantization.placement_rules import LAYERS
+from edgegan.tuning.wide_norms import widen_norms
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Tunable(nn.Module):
         super().__init__()
         self.quantizers = placed.quantizers
         self.graph = copy.deepcopy(placed.graph).requires_grad_(False)
+        widen_norms(self.graph)
         self.initial = dict(self.graph.named_parameters()) | dict(self.graph.named_buffers())
         self.weights = _Leaves({name: self.initial[name] for name in _learned(self.graph)})
         self.codebooks = _Leaves(
