@@ -39,7 +39,8 @@ def lines_panel(title: str, lines: Mapping[str, Sequence[Point]], ticks: Sequenc
     """
     places = list(ticks)
     values = [y for line in lines.values() for _, y in line]
-    low, high = min([0.0, *values]), max([1e-12, *values])
+    heights = _round_heights(min([0.0, *values]), max([1e-12, *values]))
+    low, high = heights[0], heights[-1]
     right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
     step = (right - _LEFT) / max(len(places) - 1, 1)
 
@@ -50,8 +51,7 @@ def lines_panel(title: str, lines: Mapping[str, Sequence[Point]], ticks: Sequenc
         return bottom - (y - low) / (high - low) * (bottom - _TOP)
 
     parts = [_text(_LEFT, 16, title, "title")]
-    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
-        value = low + share * (high - low)
+    for value in heights:
         parts.append(f'<path class="grid" d="M{_LEFT:.1f} {up(value):.1f}H{right:.1f}"/>')
         parts.append(_text(_LEFT - 6, up(value) + 4, f"{value:.3g}", anchor="end"))
     parts += [_text(across(x), bottom + 15, f"{x:g}", anchor="middle") for x in places]
@@ -84,6 +84,18 @@ def states_panel(title: str, states: Sequence[int]) -> str:
         parts.append(_text(middle, bottom - tall - 4, share, anchor="middle"))
         parts.append(_text(middle, bottom + 15, f"state {place}", anchor="middle"))
     return "".join(parts)
+
+
+def _round_heights(low: float, high: float) -> list[float]:
+    """Four to seven heights around ``low`` and ``high``, 1, 2 or 5 times a power of ten apart."""
+    tenfold = 10.0 ** math.floor(math.log10((high - low) / 4))
+    step = next(
+        step
+        for step in (tenfold * factor for factor in (1, 2, 5, 10))
+        if math.ceil(high / step) - math.floor(low / step) <= 6
+    )
+    places = range(math.floor(low / step), math.ceil(high / step) + 1)
+    return [place * step for place in places]
 
 
 def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> str:

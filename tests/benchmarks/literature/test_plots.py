@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from xml.etree import ElementTree
 
 import pytest
@@ -50,3 +51,18 @@ def test_states_are_shares_of_all_weights() -> None:
         "50 %",
         "state 3",
     ]
+
+
+@pytest.mark.parametrize(
+    ("highest", "heights"),
+    [
+        (0.791, ["0", "0.2", "0.4", "0.6", "0.8"]),
+        (1.0, ["0", "0.2", "0.4", "0.6", "0.8", "1"]),
+        (22.3, ["0", "5", "10", "15", "20", "25"]),
+        (0.0005, ["0", "0.0001", "0.0002", "0.0003", "0.0004", "0.0005"]),
+    ],
+)
+def test_heights_are_round_numbers(highest: float, heights: list[str]) -> None:
+    panel = lines_panel("t", {"a": [(1, 0.0), (2, highest)]}, [1, 2])
+    found = re.findall(r'text-anchor="end">([^<]+)<', panel)
+    assert [f"{float(one):g}" for one in found] == heights
