@@ -73,6 +73,12 @@ def test_every_method_tunes_as_it_is_called(tmp_path: Path) -> None:
         one, other = recipe.tune.reconstruction, recipe.tune.distillation
         parts.append(one.rounding if one else other and (other.learn_ranges, other.observe > 0))
     assert parts == ["adaptive", "straight-through", (False, True), (True, False)]
+    rates = [
+        recipe.tune.reconstruction.learning_rate
+        for recipe in export.recipes
+        if recipe.tune and recipe.tune.reconstruction
+    ]
+    assert rates == [None, None, 1e-6, 1e-6]  # of 8 bits, straight-through
 
 
 def test_of_the_papers_models_only_its_cells(tmp_path: Path) -> None:
