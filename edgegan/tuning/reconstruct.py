@@ -119,8 +119,9 @@ def _learn(
     part = extract(tunable.graph, block.inputs, block.outputs)
     roundings = _roundings(tunable, part) if section.rounding == "adaptive" else {}
     if roundings:
-        # weights come quantized
-        _open(part, [node for node in part.graph.nodes if _quantizes_weight(node)])
+        # these weights come quantized
+        learned = (node for node in part.graph.nodes if _quantizes_weight(node))
+        _open(part, [node for node in learned if str(node.args[0].target) in roundings])
     shaping, ranges = _leaves(tunable, part, roundings)
     optimizer = torch.optim.Adam(
         [

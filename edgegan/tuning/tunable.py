@@ -180,8 +180,12 @@ def first_of(output: Any) -> torch.Tensor:
 
 
 def _learned(graph: fx.GraphModule) -> list[str]:
-    """Names of the weights and biases of quantized layers, each once."""
+    """Names of the weights and biases of quantized layers, each once.
+
+    Buffers are constants of an architecture (StyleGAN's blur), which its training did not move either.
+    """
     found: dict[str, None] = {}
+    parameters = dict(graph.named_parameters())
     for node in graph.graph.nodes:
         if not is_call(node, *LAYERS):
             continue
@@ -191,7 +195,7 @@ def _learned(graph: fx.GraphModule) -> list[str]:
             bias = node.args[2] if len(node.args) > 2 else None
             if bias is not None and is_parameter(bias):
                 found[str(bias.target)] = None
-    return list(found)
+    return [name for name in found if name in parameters]
 
 
 def _span(quantizer: Quantizer) -> float:
