@@ -109,7 +109,7 @@ def _plot(rows: list[Row]) -> str:
         chosen = [row for row in rows if (row["model"], row["weight_bits"]) == (model, bits)]
         lines: dict[str, list[tuple[float, float]]] = {}
         for row in sorted(chosen, key=lambda row: row["activation_quantiles"]):
-            name = f"weights {row['weight_quantiles'][1]:g}"
+            name = f"w {row['weight_quantiles'][1]:g}"
             lines.setdefault(name, []).append((row["activation_quantiles"][1], row["qfid"]))
         ticks = sorted({row["activation_quantiles"][1] for row in chosen}, reverse=True)
         title = f"{model} w{bits}a8: qFID by quantiles of activations"
