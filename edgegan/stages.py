@@ -14,6 +14,7 @@ from typing import Any
 
 import onnx
 import onnx_ir as ir
+import torch
 from safetensors.numpy import save_file
 from torch import fx, nn
 
@@ -79,6 +80,7 @@ def compress_generator(bench: Workbench, folder: Path, work: Path, report: Repor
         "settings": section.model_dump(mode="json", exclude_none=True),
         "parameters": dict(zip(("original", "compressed"), result.parameters, strict=True)),
         "masked_error": result.masked_error,
+        "trained_on": _trained_on(),
         "history": result.history,
     }
     save(folder, result.graph, result.kept, about)
@@ -133,7 +135,8 @@ def tune_model(
         shutil.copy(lesson.log, folder / LOG)
     settings = section.model_dump(mode="json", exclude_none=True)
     history = read_history(lesson.log)
-    _write_json(folder / "tuned.json", {"settings": settings, "history": history})
+    about = {"settings": settings, "trained_on": _trained_on(), "history": history}
+    _write_json(folder / "tuned.json", about)
 
 
 def help_tuning(bench: Workbench, folders: Folders, work: Path) -> None:
@@ -318,6 +321,12 @@ def _engine(bench: Workbench, folders: Folders) -> Engine:
 def _executed_by(bench: Workbench) -> str:
     runtime = executor_of(bench.variant.grid)
     return "exact simulation" if runtime is None else _TITLES[runtime.name]
+
+
+def _trained_on() -> str:
+    """Name of the processor, or of the GPU."""
+    device = here().device
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else environment().cpu
 
 
 def _float_engine(folders: Folders) -> Engine:

@@ -54,7 +54,8 @@ class Measured:
         value_range: of the images.
         size_ratio: of the engine's file to the float model's.
         models: where the recipe compresses, each model on the way: parameters, MACs, bytes, FID.
-        batch_ms: there, milliseconds of a batch of 64 by model, on one thread.
+        trained_on: the processor or GPU; None where nothing was trained.
+        batch_ms: where it compresses, milliseconds of a batch of 64 by model, on one thread.
     """
 
     values: dict[str, float]
@@ -69,6 +70,7 @@ class Measured:
     value_range: tuple[float, float]
     size_ratio: float
     models: tuple[dict[str, Any], ...] = ()
+    trained_on: str | None = None
     batch_ms: Mapping[str, float] = field(default_factory=dict)
 
     def common(self) -> dict[str, Any]:
@@ -78,7 +80,7 @@ class Measured:
             "executed_by": self.executed_by,
             "samples": self.samples,
             "parity_lsb": self.parity_lsb,
-        }
+        } | ({} if self.trained_on is None else {"trained_on": self.trained_on})
 
 
 def measure(
@@ -136,6 +138,7 @@ def measured(report: Mapping[str, Any], metrics: list[dict[str, Any]], bundle: B
         value_range=output.value_range,
         size_ratio=checks["size.ratio"],
         models=tuple((target["compressed"] or {"waterfall": ()})["waterfall"]),
+        trained_on=(target["compressed"] or target["tuned"] or {}).get("trained_on"),
     )
 
 

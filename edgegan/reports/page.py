@@ -103,6 +103,7 @@ def _compressed(compressed: dict[str, Any]) -> dict[str, Any]:
         "rows": compressed["waterfall"],
         "settings": yaml.safe_dump({"compress": compressed["settings"]}, sort_keys=False),
         "budget": compressed["settings"]["budget"],
+        "trained_on": compressed["trained_on"],
         "curves": [
             Markup(curve_svg(f"{phase}: {name}", points))
             for phase, history in compressed["history"].items()
@@ -117,6 +118,7 @@ def _tuned(tuned: dict[str, Any]) -> dict[str, Any]:
     return {
         "settings": yaml.safe_dump({"tune": tuned["settings"]}, sort_keys=False),
         "budget": tuned["settings"]["budget"],
+        "trained_on": tuned["trained_on"],
         "samples": max(samples, default=0),
         "curves": [Markup(curve_svg(*curve)) for curve in curves(tuned["history"]).items()],
     }

@@ -72,6 +72,7 @@ def test_a_pruned_generator_in_four_bits_obeys_parity(tmp_path: Path) -> None:
     assert found["size.ratio"]["value"] == rows["quantized"]["bytes"] / original
     page = (tmp_path / "b" / "report.html").read_text()
     assert "<h2>Compression</h2>" in page and "training: output" in page
+    assert f"on {compressed['trained_on']}" in page
 
     names = [event.stage for event in events if event.seconds is not None]
     assert names.index("captured") < names.index("compressed") < names.index("lowered")
