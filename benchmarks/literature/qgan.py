@@ -1,4 +1,4 @@
-"""QGAN, Wang et al. 2019 (arXiv 1901.08263): tables 1-3 and figures 1-3.
+"""QGAN, Wang et al. 2019 (arXiv 1901.08263): tables 1-3, figures 1-3, and the search of section 4.2.
 
     python -m benchmarks.literature.qgan [--tables table2 ...] [--models ...] [--work FOLDER]
 
@@ -20,16 +20,19 @@ from benchmarks.literature.published import QGAN_MULTI_PRECISION
 from benchmarks.literature.qgan_tables import publish
 from benchmarks.literature.rows import Cell, Row
 from edgegan.quantization.weight_quantizers.names import FEWEST_BITS
+from edgegan.search.multi_precision import fewest_bits
 
 COMMAND = "python -m benchmarks.literature.qgan"
 MODELS = ("cifar10-dcgan", "cifar10-wgan-gp", "cifar10-lsgan")
 TABLE3_ALONE = frozenset(MODELS[1:])
 METHODS = ("min-max", "log", "tanh", "em")
 TABLE2_BITS, FIGURE2_BITS = (1, 2, 3, 4), (3, 4, 5)
-TABLES = ("table2", "figure2", "table3")
+TABLES = ("table2", "figure2", "table3", "multi-precision")
 CALIBRATED, TRAINED = "fashion-dcgan-w4a8", "fashion-dcgan-w4a8-lsq"
 CASE = "log"
 """The method of figure 2."""
+WIDTHS, WORSE = (1, 2, 3, 4, 5, 6, 7, 8), (1.1, 1.5)
+"""Of the search: bits of either network; FID that is good enough, in those of the float generator."""
 
 
 class Tables:
@@ -89,6 +92,33 @@ class Tables:
                 self._trained(model, seed, _weights("em", g_bits) | judge),
             )
 
+    def multi_precision(self, models: list[str]) -> Iterator[Cell]:
+        """The paper's search, with EM; all its trainings, and what it finds."""
+        for seed, model, worse in product(self.options.seeds, models, WORSE):
+            labels = {"model": model, "worse": worse, "seed": seed, **self.options.scale}
+            yield Cell(labels, partial(self._search, model, seed, worse))
+
+    def _search(self, model: str, seed: int, worse: float) -> Row:
+        rows: dict[tuple[int, int], Row] = {}
+
+        def train(judge: int, made: int) -> float:
+            settings = _weights("em", made) | {_JUDGE: {"quantizer": "em", "bits": judge}}
+            row = rows[judge, made] = self._trained(model, seed, settings)()
+            return float(row["fid"] / row["fid_float"])
+
+        found = fewest_bits(train, WIDTHS, WIDTHS, worse)
+        trials = [
+            {"d_bits": judge, "g_bits": made, **{key: row[key] for key in ("is", "fid", "qfid")}}
+            for (judge, made), row in rows.items()
+        ]
+        kept = rows.get((found.discriminator or 0, found.generator or 0), {})
+        widths = {"d_bits": found.discriminator, "g_bits": found.generator}
+        numbers = {key: kept.get(key) for key in ("is", "fid", "qfid")}
+        *_, last = rows.values()
+        of_generators = (*numbers, "states_used", "last_layer_states")
+        shared = {key: value for key, value in last.items() if key not in of_generators}
+        return widths | numbers | {"trials": trials} | shared
+
     def _calibrated(self, model: str, seed: int, settings: dict[str, Any]) -> Callable[[], Row]:
         return lambda: _row(self.bench.of(model, CALIBRATED, seed, settings))
 
@@ -138,6 +168,7 @@ def run(options: Options, bench: Bench) -> bool:
         "table2": partial(tables.table2, models),
         "figure2": partial(tables.figure2, models),
         "table3": partial(tables.table3, models),
+        "multi-precision": partial(tables.multi_precision, models),
     }
 
     def published(table: str, rows: list[Row]) -> None:

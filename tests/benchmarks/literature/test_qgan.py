@@ -83,3 +83,29 @@ def test_table_3_has_the_papers_widths(tmp_path: Path) -> None:
         "cifar10-wgan-gp": (1, 3),
     }
     assert "| 3.41 / 74.1 | 4.2 / 46.97 |" in (tmp_path / "out" / "qgan-table3.md").read_text()
+
+
+def test_the_search_tries_the_discriminator_first_and_few_bits_first(tmp_path: Path) -> None:
+    """The fake's FID is 10 + (9 - bits + 1) / 4 of a float one of 10, whatever the discriminator has."""
+    export = FakeExport()
+    rows = _run(tmp_path, export, "multi-precision")
+    found = {row["worse"]: (row["d_bits"], row["g_bits"], row["fid"]) for row in rows}
+    assert found == {1.1: (1, 6, 11.0), 1.5: (1, 1, 12.25)}
+    tried = {r["worse"]: [(t["d_bits"], t["g_bits"]) for t in r["trials"]] for r in rows}
+    assert tried == {1.1: [(1, 8), *((1, bits) for bits in range(1, 7))], 1.5: [(1, 8), (1, 1)]}
+    for recipe in export.recipes:
+        assert recipe.tune is not None and recipe.tune.distillation is not None
+        judge = recipe.tune.distillation.discriminator_weights
+        assert judge is not None and (judge.quantizer, judge.bits) == ("em", 1)
+    text = (tmp_path / "out" / "qgan-multi-precision.md").read_text()
+    assert (
+        "| cifar10-dcgan | 1.5 | 1 | 1 | 12.25 | 10 | 5 | 6 | 1, 8: 10.5; 1, 1: 12.2 | 1, 2 |"
+        in text
+    )
+
+
+def test_a_search_without_a_result_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(qgan, "WORSE", (1.01,))
+    (row,) = _run(tmp_path, FakeExport(), "multi-precision")
+    assert (row["d_bits"], row["g_bits"], row["fid"]) == (None, None, None)
+    assert len(row["trials"]) == 8
