@@ -31,7 +31,8 @@ class PruningSection(Strict):
         stem: whether ``progressive`` prunes the first linear layer too.
         two_step: whether ``progressive`` prunes in the first half of the steps, and learns from the teacher
             in the second.
-        deadline: the share of the pruning's steps after which its masks are binarized in any case.
+        deadline: the share of the pruning's steps after which the last of its masks is binarized in any
+            case; the masks take turns.
     """
 
     method: Literal["progressive", "l1", "slimming"] = "l1"
@@ -41,7 +42,7 @@ class PruningSection(Strict):
     layers: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)
     stem: bool = True
     two_step: bool = False
-    deadline: Share = 0.8
+    deadline: Share = 0.25
 
     @model_validator(mode="after")
     def _one_size(self) -> PruningSection:

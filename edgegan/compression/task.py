@@ -56,7 +56,8 @@ class CompressionTask:
         judges: what they need.
         labels: which of the inputs the discriminator is given too.
         inputs: how many there are.
-        deadline: the progress at which masks are binarized in any case.
+        deadline: the progress at which the last mask is binarized in any case; the others have theirs
+            before it, evenly, in their order.
         mask_rate: of Adam for the masks.
     """
 
@@ -152,8 +153,12 @@ class CompressionTask:
         pruning = self.section.pruning
         if not self.judges.masks or pruning is None or pruning.ratio is None:
             return
-        at_last = progress >= self.deadline
-        done = [mask.binarize(pruning.ratio, at_last) for mask in self.judges.masks]
+        masks = self.judges.masks
+        turns = [self.deadline * (turn + 1) / len(masks) for turn in range(len(masks))]
+        done = [
+            mask.binarize(pruning.ratio, at_last=progress >= turn)
+            for mask, turn in zip(masks, turns, strict=True)
+        ]
         losses["binary_masks"] = float(sum(done))
 
     def state(self) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from edgegan.compression.attention import tap_student, tap_teacher
 from edgegan.compression.losses import attention_map, class_aware_loss, pruning_loss
 from edgegan.compression.masks import DELTA, PIVOT, START, ProgressiveMask, kept_count
 from edgegan.compression.progressive import drop_masks, make_progressive, masks_of
+from edgegan.compression.sections import CompressSection
+from edgegan.compression.task import CompressionTask, Judges
 from edgegan.errors import ModelError
 from edgegan.generators import biggan, dcgan, sagan, sngan, tinygan
 
@@ -191,3 +193,26 @@ def test_generators_without_such_blocks_are_refused() -> None:
         make_progressive(dcgan.Generator(8, (8, 8), 1), 0.5, 1, False)
     with pytest.raises(ModelError, match="1 residual block; attention maps"):
         tap_teacher(sngan.Generator(8, (8, 8)))
+
+
+def test_masks_take_turns_until_the_deadline() -> None:
+    """Two masks that nothing moves, a deadline of 0.5: one becomes binary at 0.25, the other at 0.5."""
+    student = nn.Sequential(ProgressiveMask(4, 1), ProgressiveMask(4, 1))
+    section = CompressSection.model_validate(
+        {"pruning": {"method": "progressive", "ratio": 0.5, "deadline": 0.5}, "learning_rate": 1e-9}
+    )
+    task = CompressionTask(
+        student,
+        copy.deepcopy(student),
+        section,
+        section.loss,
+        Judges(teacher=lambda x: x, masks=masks_of(student)),
+        labels=(),
+        inputs=1,
+        deadline=0.5,
+        mask_rate=1e-9,
+    )
+    batch = (torch.ones(2, 4, 1, 1),)
+    found = [task.step(batch, progress)["binary_masks"] for progress in (0.2, 0.25, 0.49, 0.5)]
+    assert found == [0.0, 1.0, 1.0, 2.0]
+    assert [int(mask.values().sum()) for mask in masks_of(student)] == [1, 1]
