@@ -1,21 +1,23 @@
 """PPCD-GAN, Vo et al. 2021: tables 1-3 and figure 4, on a student and a teacher of ours.
 
-    python -m benchmarks.literature.ppcd --data FOLDER [--tables ablation ratios] [--work FOLDER]
+    python -m benchmarks.literature.ppcd --data FOLDER [--tables ablation ratios composed] [--work FOLDER]
 
-The discriminator sees the pictures of the student's data set, in ``--data``. What the tables measure is
-said in their note; ``README.md`` says what of the paper is not run, and why.
+The discriminator sees the pictures of the student's data set, in ``--data``. ``composed`` are shipped
+recipes that compress and then tune at 4 bits, as they are. What the tables measure is said in their note;
+``README.md`` says what of the paper is not run, and why.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from benchmarks.literature.command import execute, fill_tables
-from benchmarks.literature.measure import Bench, Measured, usable
+from benchmarks.literature.measure import TARGET, Bench, Measured, usable
 from benchmarks.literature.options import UNTRAINED, Options
 from benchmarks.literature.pictures import data_folder
 from benchmarks.literature.ppcd_tables import publish
@@ -27,7 +29,12 @@ METHODS = ("original", "ppcd", "no-pruning", "no-distillation", "two-step", "l1"
 COMPARED = ("ppcd", "two-step", "l1")
 """The methods of figure 4."""
 RATIOS, ABLATED = (0.5, 0.6, 0.7, 0.8), 0.5
-TABLES = ("ablation", "ratios")
+COMPOSED = {
+    "fashion-sagan-ppcd-w4a8": STUDENT,
+    "horse2zebra-cyclegan-half-w4a8": "horse2zebra-cyclegan",
+}
+"""Recipes, and the models that they make smaller."""
+TABLES = ("ablation", "ratios", "composed")
 STEPS = 20_000
 
 KEPT = {0.5: 0.429, 0.6: 0.339, 0.7: 0.248, 0.8: 0.162}
@@ -56,6 +63,26 @@ class Tables:
         methods = [method for method in self.options.methods if method in COMPARED]
         for seed, method, ratio in product(self.options.seeds, methods, RATIOS):
             yield self._cell(method, ratio, seed)
+
+    def composed(self, models: list[str]) -> Iterator[Cell]:
+        """Recipes from compression to 4 bits, with latencies that are worth comparing."""
+        for recipe, model in COMPOSED.items():
+            if model in models:
+                labels = {
+                    "model": model,
+                    "method": recipe,
+                    "ratio": None,
+                    "composed": True,
+                    "seed": 0,
+                }
+                samples = {"samples": self.options.samples}
+                yield Cell(labels | UNTRAINED | samples, partial(self._composed, recipe, model))
+
+    def _composed(self, recipe: str, model: str) -> Row:
+        found = self.bench.of(model, recipe, 0, {"checks.latency_seconds": 2.0})
+        original, *_, engine = (row["p50_ms"][TARGET] for row in found.models)
+        times = {"original_p50_ms": original, "engine_p50_ms": engine}
+        return _row(found) | times | {"latency_ratio": original / engine}
 
     def _cell(self, method: str, ratio: float, seed: int) -> Cell:
         prunes = method not in ("original", "no-pruning")
@@ -121,22 +148,27 @@ def _row(found: Measured) -> Row:
 
 def run(options: Options, bench: Bench) -> bool:
     """Make the rows and write the result; whether all that was wanted could be made."""
-    _, left_out = usable((STUDENT, TEACHER), options.data)
+    _, missing = usable((STUDENT, TEACHER), options.data)
+    models, left_out = usable(options.models, options.data)
     assert options.data is not None
     data = data_folder(options.data, STUDENT)
     if data is None:
-        left_out.append(f"the data set of {STUDENT} is not in --data.")
-    for reason in left_out:
+        missing.append(f"the data set of {STUDENT} is not in --data.")
+    for reason in dict.fromkeys((*missing, *left_out)):
         print(reason, file=sys.stderr)
-    if left_out or data is None:
+    if missing or data is None:
         return False
     tables = Tables(options, bench, data)
     rows: dict[str, list[Row]] = {}
-    cells = {"ablation": tables.ablation, "ratios": tables.ratios}
+    cells = {
+        "ablation": tables.ablation,
+        "ratios": tables.ratios,
+        "composed": partial(tables.composed, models),
+    }
     complete = fill_tables(options, cells, rows.__setitem__, "ppcd")
     if rows:
         publish(COMMAND, rows, options.out)
-    return complete
+    return complete and not left_out
 
 
 def main() -> None:
@@ -145,7 +177,7 @@ def main() -> None:
         __doc__,
         run,
         tables=TABLES,
-        models=(STUDENT,),
+        models=tuple(COMPOSED.values()),
         methods=METHODS,
         bits=(8,),
         needs_data=True,

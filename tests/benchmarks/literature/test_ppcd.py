@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from benchmarks.literature import ppcd
-from benchmarks.literature.measure import Measured
-from benchmarks.literature.ppcd import METHODS, RATIOS, run
+from benchmarks.literature.measure import TARGET, Measured
+from benchmarks.literature.ppcd import COMPOSED, METHODS, RATIOS, run
+from edgegan.recipe import load_recipe
 from tests.benchmarks.literature.fake import FakeExport, bench, options
 
 
@@ -25,9 +26,14 @@ class Compressing(FakeExport):
         kept = 1.0 if pruning is None else pruning.parameters or 1.0 - (pruning.ratio or 0.0)
         original = {"parameters": 1000, "macs": 4000, "fid": 10.0}
         smaller = {"parameters": round(1000 * kept), "macs": round(4000 * kept), "fid": 11.0 / kept}
+        engine = {"model": "quantized", "p50_ms": {TARGET: 0.25}}
         return replace(
             found,
-            models=({"model": "original"} | original, {"model": "compressed"} | smaller),
+            models=(
+                {"model": "original", "p50_ms": {TARGET: 2.0}} | original,
+                {"model": "compressed", "p50_ms": {TARGET: 1.0}} | smaller,
+                engine,
+            ),
             batch_ms={"float": 6.0, "lowered": 6.0 * kept, "quantized": 2.0 * kept},
         )
 
@@ -38,7 +44,7 @@ def _run(
     monkeypatch.setattr(ppcd, "usable", lambda models, data: (list(models), []))
     monkeypatch.setattr(ppcd, "data_folder", lambda root, model: folder)
     export = Compressing()
-    asked = options(folder, tables=tables, methods=METHODS, data=folder)
+    asked = options(folder, tables=tables, methods=METHODS, models=("fashion-sagan",), data=folder)
     assert run(asked, bench(export, asked))
     document = json.loads((folder / "out" / "ppcd.json").read_text())
     rows: list[dict[str, Any]] = document["rows"]
@@ -89,6 +95,17 @@ def test_figure_4_at_every_ratio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     found = [row["ratio"] for row in rows if row["method"] == "ppcd"]
     assert sorted(found) == sorted(RATIOS)
     assert "l1" in (tmp_path / "out" / "ppcd-figure4.svg").read_text()
+
+
+def test_composed_recipes_run_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    export, rows = _run(tmp_path, monkeypatch, "composed")
+    (row,) = rows  # of the one model that was asked for
+    assert (row["model"], row["composed"], row["budget"]) == ("fashion-sagan", True, 1.0)
+    assert (row["size_ratio"], row["latency_ratio"]) == (0.25, 8.0)
+    (made,) = export.recipes
+    shipped, _ = load_recipe(next(iter(COMPOSED)))
+    assert (made.compress, made.tune) == (shipped.compress, shipped.tune)
+    assert made.quantization.weight_bits == 4 and made.checks.latency_seconds == 2.0
 
 
 def test_without_the_networks_nothing_is_made(
