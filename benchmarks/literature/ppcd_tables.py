@@ -12,17 +12,17 @@ from benchmarks.literature.summary import over_seeds
 from benchmarks.results_file import write_result
 
 _NOTE = (
-    "tables 1 and 3, figure 4. In the tables `ablation` and `ratios` every method starts from the trained "
-    "student and takes the same steps of one schedule; L1 pruning keeps as many parameters as progressive "
-    "pruning at the ratio, and is fine-tuned by the GAN loss; the engine has 8 bits. `composed` are "
-    "shipped recipes as they are: the budget is their own, and the engine has 4-bit weights that were tuned. Their "
-    "ratios are of bytes, and of the median time of one sample on one thread, to the float original's. FID "
-    "of the compressed float model and of the engine, on the features that each row names, not on "
-    "Inception's: compare orders, and ratios to the original's. The paper's student is SA-GAN and its "
-    "teacher BigGAN, at 128x128 on ImageNet; its numbers stand beside. Speed-up: a batch of 64 on one "
-    "thread, median, the three models interleaved. Mean ± standard deviation over seeds. Rows were made "
-    "with the `--budget` and the `--precision` that they name, and trained on the machine that they name; "
-    "what is measured was measured on the one below."
+    "tables 1 and 3, figure 4. In the tables `ablation` and `ratios` every method starts from the "
+    "trained student and takes the same steps of one schedule; L1 pruning keeps as many parameters as "
+    "progressive pruning at the ratio, and is fine-tuned by the GAN loss; the engine has 8 bits. "
+    "`composed` are shipped recipes as they are: the budget is their own, and the engine has 4-bit "
+    "weights that were tuned. Their ratios are of bytes, and of the median time of one sample on one "
+    "thread, to the float original's. FID of the compressed float model and of the engine, on the "
+    "features that each row names, not on Inception's: compare orders, and ratios to the original's. "
+    "The paper's student is SA-GAN and its teacher BigGAN, at 128x128 on ImageNet; its numbers stand "
+    "beside. Speed-up: a batch of 64 on one thread, median, the three models interleaved. Mean ± "
+    "standard deviation over seeds. Rows were made with the `--budget` and the `--precision` that they "
+    "name, and trained on the machine that they name; what is measured was measured on the one below."
 )
 _NUMBERS = (
     "fid",
