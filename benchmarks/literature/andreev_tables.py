@@ -112,7 +112,7 @@ def _plot(rows: list[Row]) -> str:
             name = f"w {row['weight_quantiles'][1]:g}"
             lines.setdefault(name, []).append((row["activation_quantiles"][1], row["qfid"]))
         ticks = sorted({row["activation_quantiles"][1] for row in chosen}, reverse=True)
-        title = f"{model} w{bits}a8: qFID by quantiles of activations"
+        title = f"{model} w{bits}a8: qFID by quantile"
         panels.append(lines_panel(title, lines, ticks))
     return panels_svg(panels)
 

@@ -53,7 +53,8 @@ class Measured:
         images: float32 ``[N, C, H, W]``, the engine's of the first inputs; ``float_images`` likewise.
         value_range: of the images.
         size_ratio: of the engine's file to the float model's.
-        models: where the recipe compresses, each model on the way: parameters, MACs, bytes, FID.
+        models: where the recipe compresses, each model on the way: parameters, MACs, bytes, and FID if it
+            is of the same inputs.
         trained_on: the processor or GPU; None where nothing was trained.
         batch_ms: where it compresses, milliseconds of a batch of 64 by model, on one thread.
     """
@@ -112,6 +113,9 @@ def measure(
             metrics = [score.as_json() for score in found.scores]
         bundle = open_bundle(out)
         row = measured(report, metrics, bundle)
+        if inputs is not None:  # the report's FID of models on the way is of the export's inputs
+            models = tuple(model | {"fid": None, "qfid": None} for model in row.models)
+            row = replace(row, models=models)
         return row if loaded.compress is None else replace(row, batch_ms=_batch_ms(bundle))
 
 

@@ -75,8 +75,8 @@ class Tables:
                     "composed": True,
                     "seed": 0,
                 }
-                samples = {"samples": self.options.samples}
-                yield Cell(labels | UNTRAINED | samples, partial(self._composed, recipe, model))
+                scale = {"budget": 1.0, "precision": "recipe's", "samples": self.options.samples}
+                yield Cell(labels | scale, partial(self._composed, recipe, model))
 
     def _composed(self, recipe: str, model: str) -> Row:
         found = self.bench.of(model, recipe, 0, {"checks.latency_seconds": 2.0})
