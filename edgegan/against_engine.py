@@ -36,15 +36,16 @@ def compare_with_simulation(bundle: Bundle, generator: Path | None, samples: int
         generator: folder of one's own generator's weights and source; zoo models are found.
 
     Raises:
-        BundleError: if the model's quantizers are not those of the recipe's graph, or its weights were
-            tuned.
+        BundleError: if the model's quantizers are not those of the recipe's graph, or its weights learned.
     """
     recipe, _ = load_recipe(str(bundle.path("recipe.resolved.yaml")))
-    if recipe.tune is not None:
-        raise BundleError(
-            f"{bundle.folder}: its weights were tuned, and the generator's own are not those of its model; "
-            "compare without --against-engine, or export the recipe again, which measures parity."
-        )
+    for section, learned in ((recipe.compress, "compressed"), (recipe.tune, "tuned")):
+        if section is not None:
+            raise BundleError(
+                f"{bundle.folder}: its weights were {learned}, and the generator's own are not those of "
+                "its model; compare without --against-engine, or export the recipe again, which "
+                "measures parity."
+            )
     resolved, folder = resolve(recipe, generator or bundle.folder)
     entry = first_executable(bundle)
     target = find_target(entry.name)

@@ -50,11 +50,15 @@ class PlannedLayer:
 
 
 def plan(bench: Workbench, target: str) -> dict[str, Any]:
-    """Layers, precision, expected float islands and size for a target, as a JSON document."""
+    """Layers, precision, expected float islands and size for a target, as a JSON document.
+
+    Of a recipe that compresses, those of the smaller generator; ``float_bytes`` are the original's.
+    """
+    bench = bench.outlined()
     graph = bench.placed.graph
     nodes = [node for node in graph.graph.nodes if is_call(node, *LAYERS)]
     layers = [_layer(node, bench.placed) for node in nodes]
-    before = sum(p.numel() for p in bench.captured.parameters()) * 4
+    before = sum(p.numel() for p in bench.original.parameters()) * 4
     stored = {stored_weight(node.args[1]): layer for node, layer in zip(nodes, layers, strict=True)}
     after = sum(math.ceil(layer.parameters * layer.weight_bits / 8) for layer in stored.values())
     after += sum(

@@ -109,16 +109,35 @@ class VariantRun:
         self._quality(self._engine())
         return self.results()
 
-    def requantized(self, resolved: ResolvedRecipe, variant: Variant) -> VariantRun:
-        """Of the same generator, quantized otherwise; graphs that do not depend on it are shared."""
+    def until_lowered(self) -> None:
+        """Run or recall what comes before quantization, a compression in particular."""
+        recipe, runner, lowering = self.resolved.recipe, self.runner, self.variant.lowering
+        generator = generator_digest(self.resolved.generator, self.folder)
+        runner.run(
+            "captured",
+            [generator, code("workbench.py", "stages.py", "targets.py", "lowering", "emit")],
+            lambda out: self.stages.capture_float(self.bench, out),
+        )
+        smaller = "captured"
+        if recipe.compress is not None:
+            self._compress(recipe.compress)
+            smaller = "compressed"
+        runner.run(
+            "lowered",
+            [runner.keys[smaller], lowering.name, lowering.kernel_bits],
+            lambda out: self.stages.lower_float(self.bench, out),
+        )
+
+    def requantized(
+        self, resolved: ResolvedRecipe, variant: Variant, listen: Listener
+    ) -> VariantRun:
+        """Of the same generator, quantized otherwise; graphs that do not depend on it are shared.
+
+        To be called after ``until_lowered``.
+        """
+        runner = self.runner
         other = VariantRun(
-            resolved,
-            self.folder,
-            variant,
-            self.runner.cache,
-            self.runner.listen,
-            self.runner.qualifier,
-            self.first,
+            resolved, self.folder, variant, runner.cache, listen, runner.qualifier, self.first
         )
         other._like = self
         return other
@@ -159,21 +178,7 @@ class VariantRun:
 
     def _until_calibrated(self) -> None:
         recipe, runner, variant = self.resolved.recipe, self.runner, self.variant
-        generator = generator_digest(self.resolved.generator, self.folder)
-        runner.run(
-            "captured",
-            [generator, code("workbench.py", "stages.py", "targets.py", "lowering", "emit")],
-            lambda out: self.stages.capture_float(self.bench, out),
-        )
-        smaller = "captured"
-        if recipe.compress is not None:
-            self._compress(recipe.compress)
-            smaller = "compressed"
-        runner.run(
-            "lowered",
-            [runner.keys[smaller], variant.lowering.name, variant.lowering.kernel_bits],
-            lambda out: self.stages.lower_float(self.bench, out),
-        )
+        self.until_lowered()
         runner.run(
             "calibrated",
             [

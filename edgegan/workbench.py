@@ -7,7 +7,7 @@ with the code that reads it.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import torch
 from safetensors.numpy import load_file
 from torch import fx
 
-from edgegan.compression.structure import rebuild
+from edgegan.compression.structure import outline, rebuild
 from edgegan.generators.fixed import fix_inputs
 from edgegan.generators.inputs import draw_inputs, draw_other_sizes
 from edgegan.generators.latents import RANGES, Samples
@@ -61,8 +61,9 @@ class Workbench:
     def captured(self) -> fx.GraphModule:
         """What is lowered: the compressed generator, or the original."""
         section = self.resolved.recipe.compress
-        if section is None or self.compressed is None:
+        if section is None:
             return self.original
+        assert self.compressed is not None, "the stage `compressed` comes first"
         spec, example = self.resolved.generator, self.inputs(EXAMPLE_BATCH, 0)
         return rebuild(section, spec, self.folder, self.compressed, example)
 
@@ -92,6 +93,16 @@ class Workbench:
             widths = {path: grid.width(w.bits) for path, w in weights.items() if w.bits}
             split_outliers(graph, q.split_outliers, widths, q.per_channel)
         return place(graph, grid, weights, q.per_channel)
+
+    def outlined(self) -> Workbench:
+        """For plans: a generator that is to be compressed, with weights that have not learned."""
+        section = self.resolved.recipe.compress
+        if section is None:
+            return self
+        planned, example = replace(self), self.inputs(EXAMPLE_BATCH, 0)
+        graph = outline(section, self.resolved.generator, self.folder, example)
+        vars(planned)["captured"] = graph
+        return planned
 
     def requantized(self, resolved: ResolvedRecipe, variant: Variant) -> Workbench:
         """Of the same generator, quantized otherwise; the graphs that stay the same are shared."""

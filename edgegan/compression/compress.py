@@ -11,7 +11,7 @@ import torch
 from torch import fx, nn
 
 from edgegan.compression.attention import tap_student, tap_teacher
-from edgegan.compression.channels import Channels, Kept, find_channels, simplified
+from edgegan.compression.channels import Channels, Kept
 from edgegan.compression.examples import Examples, Inputs
 from edgegan.compression.graph_student import GraphStudent
 from edgegan.compression.masks import WAY
@@ -21,15 +21,19 @@ from edgegan.compression.networks import (
     load_generator,
     load_pictures,
 )
-from edgegan.compression.progressive import drop_masks, masks_of
+from edgegan.compression.progressive import masks_of
 from edgegan.compression.removal import TOLERANCE, mask_channels, remove_channels
 from edgegan.compression.sections import CompressionLossSection, CompressSection
-from edgegan.compression.selection import choose, hidden_channels, parameters_left
-from edgegan.compression.structure import build_student
+from edgegan.compression.selection import choose, parameters_left
+from edgegan.compression.structure import (
+    build_student,
+    captured_channels,
+    find_hidden,
+    refuse_fixed,
+)
 from edgegan.compression.task import CompressionTask, Judges
 from edgegan.compression.teacher import adapted
-from edgegan.errors import ModelError, RecipeError
-from edgegan.lowering.capture import capture
+from edgegan.errors import ModelError
 from edgegan.lowering.graph import EXAMPLE_BATCH
 from edgegan.lowering.lower import relative_error
 from edgegan.progress import Report
@@ -90,11 +94,7 @@ class Compression:
         assert section is not None
         self.section: CompressSection = section
         self.spec = self.resolved.generator
-        if self.spec.fixed:
-            raise RecipeError(
-                f"generator.fixed: {', '.join(self.spec.fixed)} must stay free while a generator is "
-                "compressed; leave `fixed` out, or `compress`."
-            )
+        refuse_fixed(self.spec)
         self.example = self.inputs(EXAMPLE_BATCH, 0)
         self.labels = tuple(i for i, item in enumerate(self.spec.inputs) if item.classes)
         self.device = here().device
@@ -119,16 +119,12 @@ class Compression:
             student = self._learn(_TRAINING, student, loss, steps - steps // 2, steps // 2)
         else:
             student = self._learn(_TRAINING, student, loss, steps)
-        masked, channels = self._captured(student)
-        kept = hidden_channels(masked, channels)
-        drop_masks(student)
-        graph, channels = self._captured(student)
-        return self._removed(graph, channels, kept, masked)
+        return self._removed(*find_hidden(student.cpu(), self.example))
 
     def _on_graph(self) -> Compressed:
         section, pruning = self.section, self.section.pruning
         assert pruning is not None
-        graph, channels = self._captured(load_generator(self.spec, self.folder))
+        graph, channels = captured_channels(load_generator(self.spec, self.folder), self.example)
         steps, first = section.all_steps, 0
         if pruning.method == "slimming":
             first = steps // 2
@@ -157,10 +153,6 @@ class Compression:
             )
         parameters = (parameters_left(graph, channels, {}), parameters_left(graph, channels, kept))
         return Compressed(smaller, kept, parameters, error, self.history)
-
-    def _captured(self, module: nn.Module) -> tuple[fx.GraphModule, Channels]:
-        graph = simplified(capture(module.cpu(), self.example), self.example)
-        return graph, find_channels(graph)
 
     def _learn(
         self,

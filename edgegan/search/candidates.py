@@ -58,7 +58,7 @@ class Candidates:
 
     Attributes:
         resolved: the recipe that is searched for.
-        run: of that recipe; its graphs are shared.
+        run: of that recipe, lowered; its graphs are shared.
         number: of the metric that is the loss: ``qfid`` or ``fid``.
     """
 
@@ -110,7 +110,7 @@ class Candidates:
         recipe = self.recipe(problem, assignment)
         resolved = self.resolved.model_copy(update={"recipe": recipe})
         target = find_target(recipe.targets[0])
-        run = self.run.requantized(resolved, recipe.variant(target))
+        run = self.run.requantized(resolved, recipe.variant(target), lambda event: None)
         results = run.judged()
         sizes = {name: path.stat().st_size for name, path in results.models().items()}
         int8 = latency = None

@@ -71,7 +71,7 @@ def search(
 ) -> Found:
     """Find the weights of each layer of a recipe's generator; its first target's model is measured.
 
-    What the recipe tunes is left out while searching.
+    What the recipe tunes is left out while searching; what it compresses is compressed first.
 
     Raises:
         EdgeganError: see ``edgegan.errors``.
@@ -79,7 +79,8 @@ def search(
     resolved, folder = resolve(recipe, recipe_folder)
     plain = resolved.model_copy(update={"recipe": recipe.model_copy(update={"tune": None})})
     variant = recipe.variant(find_target(recipe.targets[0]))
-    run = VariantRun(plain, folder, variant, cache, lambda event: None, "", True)
+    run = VariantRun(plain, folder, variant, cache, listen, "", True)
+    run.until_lowered()
     candidates = Candidates(plain, run, options.number)
     problem = Problem(
         candidates.layers(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import fx
 
 from edgegan.compression.channels import simplified
 from edgegan.compression.compress import Compressed, Compression
@@ -49,6 +51,10 @@ def changed(**keys: Any) -> dict[str, Any]:
     return section
 
 
+def shapes_of(graph: fx.GraphModule) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in graph.state_dict().items()}
+
+
 def losses(result: Compressed, phase: str) -> set[str]:
     return set().union(*result.history[phase]) - {"step"}
 
@@ -75,9 +81,10 @@ def test_ppcd_removes_just_more_than_its_ratio(tmp_path: Path) -> None:
     assert first["pruning"] == pytest.approx(expected, rel=1e-5)
     before, after = result.parameters
     assert after == sum(p.numel() for p in result.graph.parameters()) < 0.6 * before
-    shapes = {name: tuple(p.shape) for name, p in result.graph.named_parameters()}
+    shapes = shapes_of(result.graph)
     assert shapes["blocks.1.transition.weight"] == (8, 3, 1, 1), "the channels of the stream stay"
     assert shapes["blocks.0.norm2.gain.weight"] == (3, 7)
+    assert shapes_of(bench.outlined().captured) == shapes
     assert not any("mask" in name for name in shapes)
 
 
@@ -213,6 +220,24 @@ def test_chosen_channels_of_any_generator(tmp_path: Path, method: str) -> None:
     else:  # the linear layer has no norm, so it has no gains to choose by
         assert {n: len(k) for n, k in result.kept.items()} == {"up.0": 3}
         assert losses(result, "pruning") == {"output", "sparsity"}
+
+
+@pytest.mark.parametrize(
+    "pruning",
+    [
+        {"method": "l1", "ratio": 0.6},
+        {"method": "l1", "parameters": 0.5},
+        {"method": "slimming", "ratio": 0.6},
+    ],
+    ids=str,
+)
+def test_the_outline_has_the_shapes_of_what_learns(tmp_path: Path, pruning: dict[str, Any]) -> None:
+    section = {"pruning": pruning, "steps": 4, "batch_size": 4, "images": 8}
+    bench = bench_of(write_own_generator(tmp_path / "own", "own_outlined", compress=section))
+    shapes = shapes_of(compress(bench, tmp_path / "work").graph)
+    assert shapes_of(bench.outlined().captured) == shapes
+    original = bench.original.state_dict()
+    assert sum(map(math.prod, shapes.values())) < 0.9 * sum(v.numel() for v in original.values())
 
 
 def test_l1_keeps_the_largest_filters(tmp_path: Path) -> None:

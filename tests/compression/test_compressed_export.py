@@ -9,8 +9,11 @@ from typing import Any
 import onnx
 import pytest
 
+from edgegan.against_engine import compare_with_simulation
+from edgegan.bundle import open_bundle
 from edgegan.cache import StageCache
 from edgegan.checks.check import Verdict
+from edgegan.errors import BundleError
 from edgegan.pipeline import export, plan
 from edgegan.progress import Event
 from edgegan.recipe import load_recipe
@@ -119,9 +122,21 @@ def test_quality_on_the_way(tmp_path: Path) -> None:
     assert rows["compressed"]["qfid"] == pytest.approx(rows["quantized"]["qfid"], rel=0.2)
 
 
-def test_a_plan_is_of_the_original(tmp_path: Path) -> None:
-    """How small a generator will be is not known before it has learned."""
+def test_a_plan_is_of_the_smaller_generator(tmp_path: Path) -> None:
+    """Whose layers have 3 channels of 8; the size is relative to the original."""
     path = write_own_generator(tmp_path / "own", "own_planned", compress=L1)
     (planned,) = plan(*load_recipe(str(path)))
     (original,) = plan(*load_recipe(str(path), ("compress=null",)))
-    assert planned == original
+    weights = {layer["layer"]: layer["parameters"] for layer in planned["layers"]}
+    assert weights == {"project": 6 * 12, "up.0": 3 * 3 * 16, "up.3": 3 * 16}
+    assert planned["float_bytes"] == original["float_bytes"]
+    assert planned["quantized_bytes"] < original["quantized_bytes"]
+    assert not list(tmp_path.glob("**/*.pt")), "nothing learns for a plan"
+
+
+@pytest.mark.slow
+def test_a_compressed_engine_has_no_simulation_from_the_original(tmp_path: Path) -> None:
+    path = write_own_generator(tmp_path / "own", "own_debugged", compress=L1)
+    exported(path, tmp_path, "b")
+    with pytest.raises(BundleError, match=r"its weights were compressed, .* without --against-eng"):
+        compare_with_simulation(open_bundle(tmp_path / "b"), tmp_path / "own", 4)

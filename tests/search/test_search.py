@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -14,6 +16,7 @@ from edgegan.cache import StageCache
 from edgegan.cli import app
 from edgegan.errors import ModelError, OutputExistsError, UsageError
 from edgegan.pipeline import export
+from edgegan.progress import Event
 from edgegan.quantization.weights import FLOAT, Weights
 from edgegan.recipe import load_recipe
 from edgegan.search.candidates import loss_of, with_weights
@@ -150,6 +153,40 @@ def test_rules_name_layers_exactly(place: Path) -> None:
     starred = with_weights(recipe, ("a[0]", "b"), (Weights(2), Weights(8)))
     assert starred.quantization.rules[0].matches("a[0]")
     assert with_weights(recipe, layers, (FLOAT,) * 3).quantization.rules[0].weights == FLOAT
+
+
+@pytest.mark.slow
+def test_a_pruned_generator_is_searched_smaller(tmp_path: Path) -> None:
+    """Compressed once and in front; what is measured, and exported, has 3 channels of 8."""
+    pruned = {"pruning": {"ratio": 0.5}, "steps": 8, "batch_size": 8, "images": 32}
+    learned = {"distillation": {"steps": 4, "images": 32, "loss": {"pixel": 1.0, "content": 0.0}}}
+    path = write_own_generator(
+        tmp_path / "own", "own_searched", checks=CHECKS, compress=pruned, tune=learned
+    )
+    save_feature_network(tmp_path / "own" / "net.onnx", 8)
+    recipe, base = load_recipe(str(path))
+    cache, events = StageCache(tmp_path / "cache" / "stages"), list[Event]()
+    options = Options((Weights(8), Weights(2, "em")), {}, most_loss=1e9, trials=0)
+    found = search(recipe, base, options, cache, events.append)
+    names = list(dict.fromkeys(event.stage for event in events))
+    assert names == ["captured", "compressed", "lowered", "trials"]
+    assert any(event.losses for event in events if event.stage == "compressed")
+
+    (tmp_path / "found").mkdir()
+    write_result(found, base, tmp_path / "found")
+    recipe, base = load_recipe(str(tmp_path / "found" / "recipe.yaml"), ("tune=null",))
+    events.clear()
+    result = export(recipe, base, tmp_path / "bundle", cache, events.append)
+    cached = {event.stage: event.cached for event in events if event.seconds is not None}
+    assert cached["compressed"] and cached["lowered"] and cached["emitted"] and cached["quality"]
+    assert found.best is not None
+    best = found.trials[found.best]
+    values = {check.name: check.value for check in result.checks}
+    assert (values["qfid"], values["size.ratio"]) == (best.loss, best.size)
+    assert values["parity.max_lsb"] == 0
+    model = onnx.load(tmp_path / "bundle" / "reference" / "lowered.onnx")
+    sizes = {math.prod(tensor.dims) for tensor in model.graph.initializer}
+    assert 6 * 12 in sizes and 6 * 32 not in sizes, "the linear layer"
 
 
 def test_a_choice_that_a_target_does_not_take(place: Path) -> None:
