@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,12 @@ _BY = (
 )  # fmt: skip
 
 
-def publish(command: str, rows: dict[str, list[Row]], out: Path) -> None:
-    """Write ``ppcd.json`` and ``ppcd.md``, and the plot of figure 4 where its rows are there."""
+def publish(command: str, rows: dict[str, list[Row]], out: Path, compared: Collection[str]) -> None:
+    """Write ``ppcd.json`` and ``ppcd.md``, and the plot of figure 4 where its rows are there.
+
+    Args:
+        compared: the methods of figure 4.
+    """
     flat = [row | {"table": table} for table, found in rows.items() for row in found]
     shown = over_seeds([_flat(row) for row in flat], ("table", *_BY), _NUMBERS)
     for row in shown:
@@ -65,7 +70,7 @@ def publish(command: str, rows: dict[str, list[Row]], out: Path) -> None:
     }  # fmt: skip
     write_result("ppcd", command, flat, columns, f"{PPCD}, {_NOTE}", shown, folder=out)
     if rows.get("ratios"):
-        (out / "ppcd-figure4.svg").write_text(_figure4(shown))
+        (out / "ppcd-figure4.svg").write_text(_figure4(shown, compared))
 
 
 def _flat(row: Row) -> Row:
@@ -77,9 +82,9 @@ def _flat(row: Row) -> Row:
     }
 
 
-def _figure4(shown: list[dict[str, Any]]) -> str:
+def _figure4(shown: list[dict[str, Any]], compared: Collection[str]) -> str:
     lines: dict[str, list[tuple[float, float]]] = {}
-    chosen = [row for row in shown if row["table"] == "ratios"]
+    chosen = [row for row in shown if row["method"] in compared]
     for row in sorted(chosen, key=lambda row: row["ratio"]):
         lines.setdefault(row["method"], []).append((row["ratio"], row["fid_compressed"]))
     ticks = sorted({row["ratio"] for row in chosen})
