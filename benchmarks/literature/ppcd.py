@@ -22,6 +22,7 @@ from benchmarks.literature.options import UNTRAINED, Options
 from benchmarks.literature.pictures import data_folder
 from benchmarks.literature.ppcd_tables import publish
 from benchmarks.literature.rows import Cell, Row
+from edgegan.latency.environment import environment
 
 COMMAND = "python -m benchmarks.literature.ppcd"
 STUDENT, TEACHER = "fashion-sagan", "fashion-biggan"
@@ -144,7 +145,7 @@ def _row(found: Measured) -> Row:
             "macs_original": models["original"]["macs"],
             "fid_compressed": models["compressed"]["fid"],
         }
-    return numbers | found.common()
+    return numbers | found.common() | {"measured_on": environment().cpu}
 
 
 def run(options: Options, bench: Bench) -> bool:

@@ -22,8 +22,8 @@ _NOTE = (
     "features that each row names, not on Inception's: compare orders, and ratios to the original's. "
     "The paper's student is SA-GAN and its teacher BigGAN, at 128x128 on ImageNet; its numbers stand "
     "beside. Speed-up: a batch of 64 on one thread, median, the three models interleaved. Mean ± "
-    "standard deviation over seeds. Rows were made with the `--budget` and the `--precision` that they "
-    "name, and trained on the machine that they name; what is measured was measured on the one below."
+    "standard deviation over seeds. Rows were made with the `--budget` and the `--precision`, and trained "
+    "and measured on the machines, that they name."
 )
 _NUMBERS = (
     "fid",
@@ -39,7 +39,8 @@ _NUMBERS = (
     "int8_ms",
 )
 _BY = (
-    "model", "method", "ratio", "budget", "precision", "samples", "features", "trained_on", "executed_by",
+    "model", "method", "ratio", "budget", "precision", "samples", "features", "trained_on", "measured_on",
+    "executed_by",
 )  # fmt: skip
 
 
@@ -67,6 +68,7 @@ def publish(command: str, rows: dict[str, list[Row]], out: Path, compared: Colle
         "int8_speed_up": "int8 speed-up", "paper_parameters": "paper's parameters",
         "paper_fid": "its FID", "seeds": "seeds", "budget": "budget", "precision": "precision",
         "samples": "samples", "features": "features", "trained_on": "trained on",
+        "measured_on": "measured on",
     }  # fmt: skip
     write_result("ppcd", command, flat, columns, f"{PPCD}, {_NOTE}", shown, folder=out)
     if rows.get("ratios"):
