@@ -31,7 +31,7 @@ DOCUMENT, WEIGHTS = "compressed.json", "weights.safetensors"
 
 
 def build_student(section: CompressSection, spec: GeneratorSpec, folder: Path) -> nn.Module:
-    """The module that learns; of progressive pruning with its masks.
+    """The module that learns, or whose graph does; of progressive pruning with its masks.
 
     Raises:
         ModelError: if it cannot be built, or has no blocks to prune.
@@ -104,16 +104,16 @@ def outline(
     """
     refuse_fixed(spec)
     pruning = section.pruning
+    module = build_student(section, spec, folder).eval().requires_grad_(False)
     if section.on_graph:
         assert pruning is not None
-        module = load_module(spec.source, spec.arguments, folder / spec.weights, folder)
         graph, channels = captured_channels(module, example)
-        return remove_channels(graph, channels, choose(graph, channels, pruning), example)
-    student = build_student(section, spec, folder).eval().requires_grad_(False)
-    for mask in masks_of(student):
-        assert pruning is not None and pruning.ratio is not None
-        mask.binarize(pruning.ratio, at_last=True)
-    graph, channels, kept, _ = find_hidden(student, example)
+        kept = choose(graph, channels, pruning)
+    else:
+        for mask in masks_of(module):
+            assert pruning is not None and pruning.ratio is not None
+            mask.binarize(pruning.ratio, at_last=True)
+        graph, channels, kept, _ = find_hidden(module, example)
     return remove_channels(graph, channels, kept, example)
 
 
@@ -149,10 +149,10 @@ def rebuild(
     """
     module = build_student(section, spec, folder).eval().requires_grad_(False)
     drop_masks(module)
-    graph = simplified(capture(module, example), example)
+    graph, channels = captured_channels(module, example)
     kept = json.loads((stored / DOCUMENT).read_text())["kept"]
     stays = {name: tuple(places) for name, places in kept.items()}
-    smaller = remove_channels(graph, find_channels(graph), stays, example)
+    smaller = remove_channels(graph, channels, stays, example)
     _fill(smaller, stored / WEIGHTS)
     return smaller
 
